@@ -1,0 +1,286 @@
+//! Keys by the digest of their secret: flat cost at any number of keys.
+
+use super::BuildError;
+use crate::reject::Reject;
+use aws_lc_rs::digest;
+use std::collections::{HashMap, HashSet};
+use std::fmt;
+use std::hash::{BuildHasherDefault, Hasher};
+use std::time::SystemTime;
+use subtle::ConstantTimeEq;
+
+/// SHA-256 of a key's secret: all of it that a file, a log or this process keeps.
+///
+/// Equality is constant-time. `Debug` shows the first four bytes: enough to tell two rows apart, no help in finding a
+/// 256-bit secret.
+#[derive(Clone, Copy)]
+pub struct KeyDigest([u8; 32]);
+
+/// Why a text is no [`KeyDigest`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a digest is written `sha256:` followed by 64 hexadecimal digits")]
+pub struct DigestError;
+
+impl KeyDigest {
+    /// The digest of a secret as a client sends it.
+    pub fn of(secret: &[u8]) -> Self {
+        let mut bytes = [0; 32];
+        bytes.copy_from_slice(digest::digest(&digest::SHA256, secret).as_ref());
+        Self(bytes)
+    }
+
+    /// Reads `sha256:<64 hex>`, the form of the keys file.
+    ///
+    /// # Errors
+    /// Any other text.
+    pub fn parse(text: &str) -> Result<Self, DigestError> {
+        let hex = text.strip_prefix("sha256:").ok_or(DigestError)?.as_bytes();
+        let mut bytes = [0; 32];
+        if hex.len() != 64 {
+            return Err(DigestError);
+        }
+        for (byte, pair) in bytes.iter_mut().zip(hex.chunks_exact(2)) {
+            let mut nibbles = pair.iter().map(|d| (*d as char).to_digit(16));
+            let (Some(Some(high)), Some(Some(low))) = (nibbles.next(), nibbles.next()) else { return Err(DigestError) };
+            *byte = (high << 4 | low) as u8;
+        }
+        Ok(Self(bytes))
+    }
+
+    fn prefix(&self) -> u64 {
+        let [a, b, c, d, e, f, g, h, ..] = self.0;
+        u64::from_le_bytes([a, b, c, d, e, f, g, h])
+    }
+}
+
+impl PartialEq for KeyDigest {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.ct_eq(&other.0).into()
+    }
+}
+
+impl Eq for KeyDigest {}
+
+impl fmt::Display for KeyDigest {
+    /// The form of the keys file.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("sha256:")?;
+        self.0.iter().try_for_each(|b| write!(f, "{b:02x}"))
+    }
+}
+
+impl fmt::Debug for KeyDigest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "sha256:{:08x}..", (self.prefix() as u32).swap_bytes())
+    }
+}
+
+/// A key's public name: 8 to 16 of `a-z0-9`. Safe to log.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct KeyId(Box<str>);
+
+/// Why a text is no [`KeyId`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a key id is 8 to 16 characters of a-z and 0-9")]
+pub struct KeyIdError;
+
+impl KeyId {
+    /// Reads a key id.
+    ///
+    /// # Errors
+    /// Any other length or character.
+    pub fn parse(text: &str) -> Result<Self, KeyIdError> {
+        let fits = (8..=16).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
+        if fits { Ok(Self(text.into())) } else { Err(KeyIdError) }
+    }
+
+    /// The id as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for KeyId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// One `[[client.key]]` as meant.
+#[derive(Clone, Debug)]
+pub struct KeyRow {
+    /// Public id.
+    pub id: KeyId,
+    /// Digest of the secret.
+    pub digest: KeyDigest,
+    /// The key is refused before this moment.
+    pub not_before: Option<SystemTime>,
+    /// The key is refused from this moment on.
+    pub expires_at: Option<SystemTime>,
+    /// Refused whatever the time.
+    pub disabled: bool,
+}
+
+/// Where a key stands in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyState {
+    /// Accepted.
+    Active,
+    /// `not_before` is still to come.
+    NotYetValid,
+    /// `expires_at` has passed.
+    Expired,
+    /// Switched off.
+    Disabled,
+}
+
+impl KeyRow {
+    /// The key's state at `now`.
+    pub fn state(&self, now: SystemTime) -> KeyState {
+        if self.disabled {
+            KeyState::Disabled
+        } else if self.not_before.is_some_and(|t| now < t) {
+            KeyState::NotYetValid
+        } else if self.expires_at.is_some_and(|t| now >= t) {
+            KeyState::Expired
+        } else {
+            KeyState::Active
+        }
+    }
+}
+
+/// A key of the ring, with the client that it belongs to.
+#[derive(Debug)]
+pub struct Key {
+    row: KeyRow,
+    client: usize,
+    slot: usize,
+}
+
+impl Key {
+    /// Public id.
+    pub fn id(&self) -> &KeyId {
+        &self.row.id
+    }
+
+    /// The row it was made of.
+    pub fn row(&self) -> &KeyRow {
+        &self.row
+    }
+
+    /// Slot of its client in [`super::Access::clients`].
+    pub fn client(&self) -> usize {
+        self.client
+    }
+
+    /// Its own place in the snapshot.
+    pub fn slot(&self) -> usize {
+        self.slot
+    }
+
+    pub(super) fn usable(&self, now: SystemTime) -> Result<(), Reject> {
+        match self.row.state(now) {
+            KeyState::Active => Ok(()),
+            KeyState::NotYetValid => Err(Reject::KeyNotYetValid),
+            KeyState::Expired => Err(Reject::KeyExpired),
+            KeyState::Disabled => Err(Reject::KeyDisabled),
+        }
+    }
+}
+
+/// All keys, found by the first eight bytes of the digest, then compared whole and in constant time.
+///
+/// What still leaks is whether some key shares those eight bytes with the digest of what was sent. To learn anything
+/// from that, a caller would have to find inputs with chosen 64-bit SHA-256 prefixes and would then still know nothing
+/// about the secret, only about a digest that cannot be turned back.
+#[derive(Debug, Default)]
+pub struct KeyRing {
+    keys: Vec<Key>,
+    by_prefix: HashMap<u64, usize, BuildHasherDefault<Prefix>>,
+    ids: HashSet<KeyId>,
+}
+
+impl KeyRing {
+    /// Adds a key of the client in slot `client`.
+    ///
+    /// # Errors
+    /// An id or a digest that is there already.
+    pub fn insert(&mut self, client: usize, row: KeyRow) -> Result<(), BuildError> {
+        if !self.ids.insert(row.id.clone()) {
+            return Err(BuildError::KeyIdTwice(row.id));
+        }
+        let slot = self.keys.len();
+        if let Some(other) = self.by_prefix.insert(row.digest.prefix(), slot).and_then(|i| self.keys.get(i)) {
+            return Err(BuildError::DigestTwice(other.row.id.clone(), row.id));
+        }
+        self.keys.push(Key { row, client, slot });
+        Ok(())
+    }
+
+    /// The key with this digest, whatever its state.
+    pub fn find(&self, digest: &KeyDigest) -> Option<&Key> {
+        let key = self.keys.get(*self.by_prefix.get(&digest.prefix())?)?;
+        (key.row.digest == *digest).then_some(key)
+    }
+
+    /// All keys, in the order of the file.
+    pub fn iter(&self) -> impl Iterator<Item = &Key> {
+        self.keys.iter()
+    }
+}
+
+/// A digest is already spread evenly: its prefix is its own hash.
+#[derive(Default)]
+struct Prefix(u64);
+
+impl Hasher for Prefix {
+    fn write(&mut self, _: &[u8]) {
+        unreachable!("only u64 prefixes are hashed")
+    }
+
+    fn write_u64(&mut self, prefix: u64) {
+        self.0 = prefix;
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_digest_is_sha256_in_hex() {
+        let abc = "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"; // FIPS 180-4, B.1
+        assert_eq!(KeyDigest::of(b"abc").to_string(), abc);
+        assert_eq!(KeyDigest::parse(abc), Ok(KeyDigest::of(b"abc")));
+        assert_eq!(format!("{:?}", KeyDigest::of(b"abc")), "sha256:ba7816bf..");
+        for bad in ["", "sha256:", &abc[..70], &abc[7..], &abc.replace('a', "g"), &format!("{abc}00")] {
+            assert_eq!(KeyDigest::parse(bad), Err(DigestError), "{bad}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn digests_survive_their_text(secret: Vec<u8>) {
+            let digest = KeyDigest::of(&secret);
+            prop_assert_eq!(KeyDigest::parse(&digest.to_string()), Ok(digest));
+        }
+
+        #[test]
+        fn the_ring_finds_what_was_put_in_and_nothing_else(secrets in proptest::collection::hash_set("[a-z]{1,12}", 1..60), other in "[A-Z]{1,12}") {
+            let mut ring = KeyRing::default();
+            for (i, secret) in secrets.iter().enumerate() {
+                let row = KeyRow { id: KeyId::parse(&format!("key{i:05}")).unwrap(), digest: KeyDigest::of(secret.as_bytes()), not_before: None, expires_at: None, disabled: false };
+                ring.insert(i, row).unwrap();
+            }
+            for (i, secret) in secrets.iter().enumerate() {
+                prop_assert_eq!(ring.find(&KeyDigest::of(secret.as_bytes())).map(Key::client), Some(i));
+            }
+            prop_assert!(ring.find(&KeyDigest::of(other.as_bytes())).is_none());
+        }
+    }
+}

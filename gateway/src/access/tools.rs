@@ -1,0 +1,28 @@
+//! Which tools a client may call.
+
+use std::collections::BTreeSet;
+
+/// The tools a client may call. Nothing written in the file means none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ToolSet {
+    /// Every tool, known or not: `tools = "all"`.
+    All,
+    /// These and no other: `tools = ["get_alerts"]`.
+    Only(BTreeSet<Box<str>>),
+}
+
+impl Default for ToolSet {
+    fn default() -> Self {
+        ToolSet::Only(BTreeSet::new())
+    }
+}
+
+impl ToolSet {
+    /// Whether `tool` is in the set.
+    pub fn allows(&self, tool: &str) -> bool {
+        match self {
+            ToolSet::All => true,
+            ToolSet::Only(names) => names.contains(tool),
+        }
+    }
+}

@@ -1,0 +1,13 @@
+//! What the operator wrote, turned into what it means.
+//!
+//! Two shapes: TOML as written, values as meant. Past the conversion nobody asks again whether a string is an address.
+//! Every error names file, line and column, says what is wrong and what to do, and never quotes the line.
+
+pub mod error;
+pub mod keys_edit;
+pub mod keys_file;
+mod reader;
+pub mod settings;
+
+pub use error::ConfigError;
+pub use settings::Settings;

@@ -1,0 +1,117 @@
+//! `gateway.toml` as meant. `config/gateway.toml` has every member with its default and a comment.
+
+use crate::upstream::Address;
+use rustls::ProtocolVersion;
+use std::net::SocketAddr;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Everything `serve` reads once.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Worker threads; `None` (written `workers = "auto"`, the default) is one for each CPU this process may use.
+    pub workers: Option<NonZeroUsize>,
+    /// Where connections are accepted, and for which names.
+    pub listen: Listen,
+    /// Certificate and key of the public listener.
+    pub tls: Tls,
+    /// `keys.file`, resolved against the directory of the settings file.
+    pub keys_file: PathBuf,
+    /// The MCP server behind the gateway.
+    pub upstream: Upstream,
+    /// Paths and who may use them.
+    pub routes: Routes,
+    /// Bounds on what a peer may do.
+    pub limits: Limits,
+    /// How the process stops.
+    pub drain: Drain,
+    /// What is logged, and how.
+    pub log: Log,
+}
+
+/// `[listen]`
+#[derive(Clone, Debug)]
+pub struct Listen {
+    /// TLS listener for clients, default `0.0.0.0:8443`.
+    pub public: SocketAddr,
+    /// Plain HTTP listener for metrics and probes, default `127.0.0.1:9464`.
+    pub admin: SocketAddr,
+    /// Listener without TLS beside the public one; loopback only, none by default.
+    pub plaintext: Option<SocketAddr>,
+    /// Host names that clients may use, without port, lower case; empty means the names in the certificate.
+    pub public_hosts: Vec<String>,
+    /// Origins that browsers may come from, as `scheme://host[:port]`, lower case; none by default.
+    pub allowed_origins: Vec<String>,
+}
+
+/// `[tls]`
+#[derive(Clone, Debug)]
+pub struct Tls {
+    /// PEM chain, leaf first.
+    pub certificate: PathBuf,
+    /// PEM private key.
+    pub private_key: PathBuf,
+    /// `"1.2"` (default) or `"1.3"`.
+    pub min_version: ProtocolVersion,
+}
+
+/// `[upstream]`
+#[derive(Clone, Debug)]
+pub struct Upstream {
+    /// Where the MCP server listens.
+    pub address: Address,
+    /// PEM file of the authorities that an `https://` upstream is checked against; default the platform's.
+    pub ca: Option<PathBuf>,
+    /// Longest wait for a response head, default 75 s.
+    pub head_timeout: Duration,
+    /// How long an idle connection is kept, default 4 s.
+    pub idle_timeout: Duration,
+    /// Names of the tools it offers, for metric labels and `check`.
+    pub tools: Vec<String>,
+}
+
+/// `[routes]`: exact paths; `/mcp` and `/mcp/` are one.
+#[derive(Clone, Debug)]
+pub struct Routes {
+    /// Paths that need a key, default `/mcp`.
+    pub protected: Vec<String>,
+    /// Paths forwarded without a key (GET and HEAD only), default `/` and `/health`.
+    pub public: Vec<String>,
+}
+
+/// `[limits]`
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Largest request body in bytes, default 4 MiB (written as a number or as text such as `"4MiB"`).
+    pub max_body: u64,
+    /// Longest TLS handshake, default 10 s.
+    pub handshake_timeout: Duration,
+}
+
+/// `[drain]`
+#[derive(Clone, Copy, Debug)]
+pub struct Drain {
+    /// How long new connections are still accepted after the signal, default 0 s.
+    pub delay: Duration,
+    /// How long running requests and streams may go on after that, default 25 s.
+    pub timeout: Duration,
+}
+
+/// `[log]`
+#[derive(Clone, Debug)]
+pub struct Log {
+    /// A `tracing` filter such as `info` (default) or `warn,gateway=debug`; the variable `GATEWAY_LOG` wins over it.
+    pub level: String,
+    /// One JSON object a line, or text.
+    pub format: LogFormat,
+}
+
+/// `log.format`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people (default).
+    Text,
+    /// For machines.
+    Json,
+}
