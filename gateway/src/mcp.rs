@@ -1,0 +1,19 @@
+//! What a message asks, what a reply lists, where an event ends: MCP's envelope, pure, without I/O.
+//!
+//! [`Call`] reads a message that a client sends: [`Call::observe`] for logs and metrics, which never refuses,
+//! [`Call::judge`] for policy, which refuses whatever two parsers could read differently. [`Mirrored`] compares the headers
+//! of revision 2026-07-28 with the body.
+
+pub mod call;
+mod envelope;
+mod flaw;
+mod glance;
+mod method;
+mod mirrored;
+mod strict;
+mod text;
+
+pub use call::{Call, Kind, Subject};
+pub use flaw::Flaw;
+pub use method::Method;
+pub use mirrored::Mirrored;

@@ -1,0 +1,414 @@
+//! What one message of a client asks.
+//!
+//! [`Call::judge`] walks the whole document and is what a policy decides on; [`Call::observe`] looks only as far as it must
+//! and is for logs and metrics. On a message that `judge` accepts, both say the same.
+
+use std::borrow::Cow;
+
+use super::envelope::Envelope;
+use super::flaw::Flaw;
+use super::glance::Glance;
+use super::method::{Method, Pointer};
+use super::strict;
+
+/// The longest id that a refusal repeats, in bytes of JSON text.
+const MAX_ECHOED_ID: usize = 256;
+
+/// The member of `params._meta` that holds the protocol version since revision 2026-07-28.
+const VERSION_MEMBER: &str = "io.modelcontextprotocol/protocolVersion";
+
+/// What one JSON-RPC message of a client asks.
+#[derive(Clone, Debug)]
+pub struct Call<'a> {
+    method: Method,
+    method_text: Cow<'a, str>,
+    subject: Option<(Subject, Cow<'a, str>)>,
+    source: Source<'a>,
+}
+
+/// The three forms of a JSON-RPC message.
+///
+/// The form says nothing about what a message may do: a `tools/call` without an id is a [`Kind::Notification`], and some
+/// servers carry it out. Decide by [`Call::method`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Has a method and an id.
+    Request,
+    /// Has a method and no id.
+    Notification,
+    /// Has a result or an error and no method: the answer to a request of the server.
+    Response,
+}
+
+/// What kind of thing a call is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Subject {
+    /// A tool, by name.
+    Tool,
+    /// A prompt, by name.
+    Prompt,
+    /// A resource, by URI; in `completion/complete` by URI template.
+    Resource,
+    /// A task, by id.
+    Task,
+}
+
+/// Where the parts that are rarely asked for come from.
+#[derive(Clone, Debug)]
+enum Source<'a> {
+    Judged { kind: Kind, id: Option<&'a str>, meta: Option<&'a [u8]>, arguments: Option<&'a [u8]> },
+    Observed { body: &'a [u8], params: Option<&'a [u8]> },
+}
+
+impl<'a> Call<'a> {
+    /// Reads a message strictly. The whole body is walked; what it says is then unambiguous for every parser.
+    ///
+    /// # Errors
+    ///
+    /// A [`Flaw`] when the body is not one JSON object in UTF-8 without white space before it; has a member twice at any
+    /// depth, half a surrogate pair, more than 64 levels, or anything behind the document; spells a protocol member in other
+    /// case; or is not a request, notification or response as JSON-RPC 2.0 defines them, with MCP's rule that a request's id
+    /// is a string or a number.
+    pub fn judge(body: &'a [u8]) -> Result<Self, Flaw> {
+        let Envelope { kind, id, method, method_text, subject, meta, arguments } = Envelope::read(body)?;
+        Ok(Self { method, method_text, subject, source: Source::Judged { kind, id, meta, arguments } })
+    }
+
+    /// Reads as much of a message as logs and metrics need, and never refuses: `None` when something is odd on the way.
+    ///
+    /// Stops as soon as the method and the name are known, so a body that `judge` refuses may well have an answer here.
+    pub fn observe(body: &'a [u8]) -> Option<Self> {
+        let mut glance = Glance::open(body)?;
+        let mut params = None;
+        let mut method = None;
+        while let Some(name) = glance.member().ok()? {
+            match name.plain()? {
+                b"method" => {
+                    let text = glance.string().ok()?.read()?;
+                    let known = Method::named(&text);
+                    method = Some((known, text));
+                    if params.is_some() || known.pointer().is_none() {
+                        break;
+                    }
+                }
+                b"params" => {
+                    params = Some(glance.rest());
+                    if method.is_some() {
+                        break;
+                    }
+                    glance.skip().ok()?;
+                }
+                b"result" | b"error" => {
+                    method = Some((Method::Response, Cow::Borrowed("")));
+                    break;
+                }
+                _ => {
+                    glance.skip().ok()?;
+                }
+            }
+        }
+        let (method, method_text) = method?;
+        let subject = match (method.pointer(), params) {
+            (Some(pointer), Some(params)) => glimpse(method, pointer, params),
+            _ => None,
+        };
+        Some(Self { method, method_text, subject, source: Source::Observed { body, params } })
+    }
+
+    /// The method, as one of a closed set.
+    #[inline]
+    pub fn method(&self) -> Method {
+        self.method
+    }
+
+    /// The method as the message has it; empty for a response. Any text: not for metric labels.
+    #[inline]
+    pub fn method_text(&self) -> &str {
+        &self.method_text
+    }
+
+    /// What the call is about: the tool of `tools/call`, the prompt of `prompts/get`, the resource of `resources/..`, the
+    /// task of `tasks/..`, the prompt or resource template of `completion/complete`.
+    #[inline]
+    pub fn subject(&self) -> Option<(Subject, &str)> {
+        self.subject.as_ref().map(|(subject, name)| (*subject, &**name))
+    }
+
+    /// The name or URI of [`Call::subject`].
+    #[inline]
+    pub fn name(&self) -> Option<&str> {
+        self.subject.as_ref().map(|(_, name)| &**name)
+    }
+
+    /// The form of the message. After `observe` this looks through the body until it is certain.
+    pub fn kind(&self) -> Kind {
+        match self.source {
+            Source::Judged { kind, .. } => kind,
+            Source::Observed { .. } if self.method == Method::Response => Kind::Response,
+            Source::Observed { body, .. } if value(body, "id").is_some() => Kind::Request,
+            Source::Observed { .. } => Kind::Notification,
+        }
+    }
+
+    /// The JSON text of the id, to be repeated in a refusal: a string, a number or `null` of at most 256 bytes. `None`
+    /// when there is no id or one that is not worth repeating; a refusal then says `null`. After `observe` this looks
+    /// through the body for it.
+    pub fn id(&self) -> Option<&'a str> {
+        let id = match self.source {
+            Source::Judged { id, .. } => id,
+            Source::Observed { body, .. } => value(body, "id").and_then(strict::id),
+        };
+        id.filter(|id| id.len() <= MAX_ECHOED_ID)
+    }
+
+    /// The protocol version that the message itself names (since revision 2026-07-28, in `params._meta`).
+    pub fn protocol_version(&self) -> Option<Cow<'a, str>> {
+        let meta = match self.source {
+            Source::Judged { meta, .. } => meta,
+            Source::Observed { params, .. } => params.and_then(|params| value(params, "_meta")),
+        };
+        let mut glance = Glance::open(meta?)?;
+        glance.find(VERSION_MEMBER)?;
+        glance.string().ok()?.read()
+    }
+
+    /// The names of the arguments, in the order of the message. Names only: values never leave the body.
+    ///
+    /// Looks through the body as it goes; ends early where the body is odd.
+    pub fn argument_names(&self) -> impl Iterator<Item = Cow<'a, str>> + use<'a> {
+        let arguments = match self.source {
+            Source::Judged { arguments, .. } => arguments,
+            Source::Observed { params, .. } => params.and_then(|params| value(params, "arguments")),
+        };
+        let mut glance = arguments.and_then(Glance::open);
+        std::iter::from_fn(move || {
+            let glance = glance.as_mut()?;
+            let name = glance.member().ok()??;
+            glance.skip().ok()?;
+            name.read()
+        })
+    }
+}
+
+/// What a call of this method is about, when it does not say so itself.
+pub(super) fn subject(method: Method, pointer: Pointer) -> Subject {
+    match pointer {
+        Pointer::Name if method == Method::ToolsCall => Subject::Tool,
+        Pointer::Name => Subject::Prompt,
+        Pointer::Uri | Pointer::Ref => Subject::Resource,
+        Pointer::TaskId => Subject::Task,
+    }
+}
+
+/// The subject of a call, read without judging.
+fn glimpse<'a>(method: Method, pointer: Pointer, params: &'a [u8]) -> Option<(Subject, Cow<'a, str>)> {
+    let mut glance = Glance::open(params)?;
+    glance.find(pointer.member())?;
+    if pointer != Pointer::Ref {
+        return Some((subject(method, pointer), glance.string().ok()?.read()?));
+    }
+    let reference = Glance::open(glance.rest())?;
+    let text = |member| {
+        let mut glance = reference;
+        glance.find(member)?;
+        glance.string().ok()?.read()
+    };
+    match &*text("type")? {
+        "ref/prompt" => Some((Subject::Prompt, text("name")?)),
+        "ref/resource" => Some((Subject::Resource, text("uri")?)),
+        _ => None,
+    }
+}
+
+/// The value of the member `name` in the object that `object` begins with.
+fn value<'a>(object: &'a [u8], name: &str) -> Option<&'a [u8]> {
+    let mut glance = Glance::open(object)?;
+    glance.find(name)?;
+    glance.skip().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CALL: &str = r#"{"jsonrpc":"2.0","id":"a-1","method":"tools/call","params":{"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28"},"name":"get_forecast","arguments":{"latitude":37.8,"longitude":-122.27,"no\u0074e":null}}}"#;
+
+    fn both(body: &str) -> [Call<'_>; 2] {
+        [Call::judge(body.as_bytes()).unwrap(), Call::observe(body.as_bytes()).unwrap()]
+    }
+
+    fn flaw(body: &str) -> Flaw {
+        Call::judge(body.as_bytes()).expect_err(body)
+    }
+
+    #[test]
+    fn a_tool_call_says_everything() {
+        for call in both(CALL) {
+            assert_eq!(call.kind(), Kind::Request);
+            assert_eq!(call.id(), Some("\"a-1\""));
+            assert_eq!(call.method(), Method::ToolsCall);
+            assert_eq!(call.method_text(), "tools/call");
+            assert_eq!(call.subject(), Some((Subject::Tool, "get_forecast")));
+            assert_eq!(call.protocol_version().as_deref(), Some("2026-07-28"));
+            assert_eq!(call.argument_names().collect::<Vec<_>>(), ["latitude", "longitude", "note"]);
+        }
+    }
+
+    #[test]
+    fn members_come_in_any_order_with_any_white_space() {
+        let body = "{ \"params\" : {\t\"arguments\":{} , \"name\":\"a\" }\r\n, \"method\":\"tools\\/call\",\"id\":-1.5e3 , \"jsonrpc\":\"2.0\"} \n";
+        for call in both(body) {
+            assert_eq!((call.kind(), call.id()), (Kind::Request, Some("-1.5e3")));
+            assert_eq!((call.method(), call.name()), (Method::ToolsCall, Some("a")));
+            assert_eq!(call.argument_names().count(), 0);
+        }
+    }
+
+    #[test]
+    fn each_method_has_its_own_subject() {
+        for (method, params, subject) in [
+            ("prompts/get", r#"{"uri":"no","name":"p"}"#, Some((Subject::Prompt, "p"))),
+            ("resources/read", r#"{"name":"no","uri":"file:///\u00e9"}"#, Some((Subject::Resource, "file:///é"))),
+            ("resources/subscribe", r#"{"uri":"u"}"#, Some((Subject::Resource, "u"))),
+            ("resources/unsubscribe", r#"{"uri":"u"}"#, Some((Subject::Resource, "u"))),
+            ("tasks/cancel", r#"{"taskId":"t"}"#, Some((Subject::Task, "t"))),
+            ("completion/complete", r#"{"ref":{"type":"ref/prompt","name":"p"}}"#, Some((Subject::Prompt, "p"))),
+            ("completion/complete", r#"{"ref":{"uri":"u","type":"ref/resource"}}"#, Some((Subject::Resource, "u"))),
+            ("tools/list", r#"{"name":"no"}"#, None),
+            ("vendor/own", r#"{"name":5}"#, None),
+        ] {
+            let body = format!(r#"{{"jsonrpc":"2.0","id":0,"method":"{method}","params":{params}}}"#);
+            for call in both(&body) {
+                assert_eq!(call.subject(), subject, "{body}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_three_kinds_are_told_apart() {
+        for (body, kind, id) in [
+            (r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#, Kind::Notification, None),
+            (r#"{"jsonrpc":"2.0","method":"tools/call","params":{"name":"a"}}"#, Kind::Notification, None),
+            (r#"{"jsonrpc":"2.0","method":"ping","id":7}"#, Kind::Request, Some("7")),
+            (r#"{"jsonrpc":"2.0","id":7,"result":{"method":"x"}}"#, Kind::Response, Some("7")),
+            (r#"{"jsonrpc":"2.0","error":{"code":-1,"message":""},"id":null}"#, Kind::Response, Some("null")),
+        ] {
+            for call in both(body) {
+                assert_eq!((call.kind(), call.id()), (kind, id), "{body}");
+                assert_eq!(call.method() == Method::Response, kind == Kind::Response);
+            }
+        }
+    }
+
+    #[test]
+    fn a_long_id_is_not_repeated() {
+        for (length, echoed) in [(254, true), (255, false)] {
+            let body = format!(r#"{{"jsonrpc":"2.0","method":"ping","id":"{}"}}"#, "x".repeat(length));
+            for call in both(&body) {
+                assert_eq!(call.kind(), Kind::Request);
+                assert_eq!(call.id().is_some(), echoed);
+            }
+        }
+    }
+
+    #[test]
+    fn an_observed_id_is_repeated_only_if_it_is_valid_json() {
+        for id in ["\"\u{1}\"", r#""\x""#, "01", "nul", "true", "{}", "[1]", "1e", r#""\ud800""#] {
+            let body = format!(r#"{{"jsonrpc":"2.0","method":"ping","id":{id}}}"#);
+            assert_eq!(Call::observe(body.as_bytes()).unwrap().id(), None, "{id}");
+        }
+    }
+
+    #[test]
+    fn an_observer_stops_early_and_gives_up_quietly() {
+        let stopped = Call::observe(br#"{"method":"tools/call","params":{"name":"a","arguments":{"cut"#).unwrap();
+        assert_eq!((stopped.name(), stopped.id(), stopped.kind()), (Some("a"), None, Kind::Notification));
+        assert_eq!(stopped.argument_names().count(), 0);
+        assert_eq!(Call::observe(br#"{"method":"ping" garbage"#).unwrap().method(), Method::Ping);
+        for odd in ["", "[]", " {}", "{", "{}", "null", "{\"method\":5}", "{\"method\"", "{\"a\":1 \"b\":2}", "{,}"] {
+            assert!(Call::observe(odd.as_bytes()).is_none(), "{odd}");
+        }
+        assert!(Call::observe(b"{\"method\":\"\xff\"}").is_none());
+    }
+
+    #[test]
+    fn what_is_no_single_message_is_refused() {
+        assert_eq!(flaw(""), Flaw::NotAnObject);
+        assert_eq!(flaw("[{}]"), Flaw::NotAnObject);
+        assert_eq!(flaw(" {}"), Flaw::NotAnObject);
+        assert_eq!(flaw("\u{feff}{}"), Flaw::NotAnObject);
+        assert_eq!(flaw("{}"), Flaw::Missing { member: "jsonrpc" });
+        assert_eq!(flaw(r#"{"jsonrpc":"2.0"}"#), Flaw::Missing { member: "method" });
+        assert_eq!(flaw(r#"{"jsonrpc":"2.0","result":1}"#), Flaw::Missing { member: "id" });
+        assert_eq!(flaw(r#"{"jsonrpc":"2.0","method":"ping"}{}"#), Flaw::Trailing { at: 33 });
+        let both = |one, other| Flaw::Both { one, other };
+        assert_eq!(flaw(r#"{"jsonrpc":"2.0","id":1,"method":"a","result":1}"#), both("method", "result"));
+        assert_eq!(flaw(r#"{"jsonrpc":"2.0","id":1,"method":"a","error":1}"#), both("method", "error"));
+        assert_eq!(flaw(r#"{"jsonrpc":"2.0","id":1,"error":{},"result":1}"#), both("result", "error"));
+    }
+
+    #[test]
+    fn protocol_members_have_their_type() {
+        let wrong = |body: &str| {
+            let Flaw::Wrong { member, at, .. } = flaw(body) else { panic!("{body}") };
+            (member, at)
+        };
+        assert_eq!(wrong(r#"{"jsonrpc":"1.0","method":"a"}"#), ("jsonrpc", 11));
+        assert_eq!(wrong(r#"{"jsonrpc":2.0,"method":"a"}"#), ("jsonrpc", 11));
+        assert_eq!(wrong(r#"{"jsonrpc":"2.0","method":null}"#), ("method", 26));
+        for id in ["null", "{}", "[1]", "true", "false"] {
+            assert_eq!(wrong(&format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"a"}}"#)), ("id", 22));
+        }
+        assert_eq!(wrong(r#"{"jsonrpc":"2.0","id":null,"result":1}"#), ("id", 22));
+        for params in ["[]", "null", "\"\""] {
+            assert_eq!(wrong(&format!(r#"{{"jsonrpc":"2.0","method":"a","params":{params}}}"#)), ("params", 39));
+        }
+        assert_eq!(wrong(r#"{"jsonrpc":"2.0","method":"tools/call","params":{"name":5}}"#), ("name", 56));
+        assert_eq!(
+            wrong(r#"{"jsonrpc":"2.0","method":"completion/complete","params":{"ref":{"type":"x"}}}"#),
+            ("ref", 64)
+        );
+    }
+
+    #[test]
+    fn a_call_without_its_subject_is_refused() {
+        let missing = |member| Flaw::Missing { member };
+        assert_eq!(flaw(r#"{"jsonrpc":"2.0","method":"tools/call"}"#), missing("name"));
+        assert_eq!(flaw(r#"{"jsonrpc":"2.0","method":"resources/read","params":{"name":"a"}}"#), missing("uri"));
+        assert_eq!(flaw(r#"{"jsonrpc":"2.0","method":"tasks/get","params":{}}"#), missing("taskId"));
+        assert_eq!(flaw(r#"{"jsonrpc":"2.0","method":"completion/complete","params":{"ref":"x"}}"#), missing("type"));
+        let two = r#"{"jsonrpc":"2.0","method":"completion/complete","params":{"ref":{"type":"ref/prompt","name":"a","uri":"b"}}}"#;
+        assert_eq!(flaw(two), Flaw::Both { one: "name", other: "uri" });
+    }
+
+    #[test]
+    fn no_member_stands_twice_at_any_depth() {
+        for body in [
+            r#"{"jsonrpc":"2.0","method":"ping","method":"tools/call"}"#,
+            r#"{"jsonrpc":"2.0","method":"ping","m\u0065thod":"tools/call"}"#,
+            r#"{"jsonrpc":"2.0","method":"a","params":{"name":"a","nam\u0065":"b"}}"#,
+            r#"{"jsonrpc":"2.0","method":"a","params":{"x":[{"deep":{"":1,"":2}}]}}"#,
+            r#"{"jsonrpc":"2.0","method":"a","params":{"é":1,"\u00e9":2}}"#,
+        ] {
+            assert!(matches!(flaw(body), Flaw::Duplicate { .. }), "{body}");
+        }
+        assert_eq!(flaw(r#"{"jsonrpc":"2.0","method":"a","params":{"name\u0000":1}}"#), Flaw::NulInName { at: 40 });
+    }
+
+    #[test]
+    fn no_member_is_spelled_in_other_case() {
+        for (body, of) in [
+            (r#"{"jsonrpc":"2.0","method":"a","Method":"b"}"#, "method"),
+            (r#"{"JSONRPC":"2.0","method":"a"}"#, "jsonrpc"),
+            (r#"{"jsonrpc":"2.0","method":"a","param\u017f":{}}"#, "params"),
+            (r#"{"jsonrpc":"2.0","method":"a","params":{"name":"a","Name":"b"}}"#, "name"),
+            (r#"{"jsonrpc":"2.0","method":"a","params":{"URI":"b"}}"#, "uri"),
+            (r#"{"jsonrpc":"2.0","method":"a","params":{"taskID":"b"}}"#, "taskId"),
+            (r#"{"jsonrpc":"2.0","method":"a","params":{"ref":{"Uri":"b"}}}"#, "uri"),
+        ] {
+            assert!(matches!(flaw(body), Flaw::CaseVariant { of: found, .. } if found == of), "{body}");
+        }
+        // Deeper down, names are the tool's own.
+        both(r#"{"jsonrpc":"2.0","method":"tools/call","params":{"name":"a","arguments":{"name":1,"Name":2,"ID":3}}}"#);
+    }
+}
