@@ -1,1 +1,2 @@
-fn main(){}
+//! The weather backend's program.
+fn main() {}
