@@ -1,14 +1,19 @@
 //! `gateway.toml` as meant. `config/gateway.toml` has every member with its default and a comment.
 
+mod names;
+mod written;
+
+use super::error::ConfigError;
+use super::reader;
 use crate::upstream::Address;
 use rustls::ProtocolVersion;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// Everything `serve` reads once.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
     /// Worker threads; `None` (written `workers = "auto"`, the default) is one for each CPU this process may use.
     pub workers: Option<NonZeroUsize>,
@@ -16,7 +21,7 @@ pub struct Settings {
     pub listen: Listen,
     /// Certificate and key of the public listener.
     pub tls: Tls,
-    /// `keys.file`, resolved against the directory of the settings file.
+    /// `keys.file`, default `keys.toml`, resolved against the directory of the settings file.
     pub keys_file: PathBuf,
     /// The MCP server behind the gateway.
     pub upstream: Upstream,
@@ -30,8 +35,27 @@ pub struct Settings {
     pub log: Log,
 }
 
+impl Settings {
+    /// Reads a settings file.
+    ///
+    /// # Errors
+    /// A file that cannot be read, and the first thing in it that is not as it should be.
+    pub fn read(file: &Path) -> Result<Self, ConfigError> {
+        Self::parse(&reader::text_of(file)?, file)
+    }
+
+    /// Reads the text of the settings file `file`; relative paths in it are relative to its directory. Empty text gives
+    /// the defaults.
+    ///
+    /// # Errors
+    /// The first thing that is not as it should be.
+    pub fn parse(text: &str, file: &Path) -> Result<Self, ConfigError> {
+        written::settings(text, file)
+    }
+}
+
 /// `[listen]`
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listen {
     /// TLS listener for clients, default `0.0.0.0:8443`.
     pub public: SocketAddr,
@@ -39,27 +63,29 @@ pub struct Listen {
     pub admin: SocketAddr,
     /// Listener without TLS beside the public one; loopback only, none by default.
     pub plaintext: Option<SocketAddr>,
-    /// Host names that clients may use, without port, lower case; empty means the names in the certificate.
+    /// Host names that clients may use, without port, lower case (IPv6 without brackets, `*.` for one label); empty means
+    /// the names in the certificate.
     pub public_hosts: Vec<String>,
-    /// Origins that browsers may come from, as `scheme://host[:port]`, lower case; none by default.
+    /// Origins that browsers may come from, as a browser sends them: `scheme://host[:port]`, lower case, without the
+    /// scheme's own port; none by default.
     pub allowed_origins: Vec<String>,
 }
 
 /// `[tls]`
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tls {
-    /// PEM chain, leaf first.
+    /// PEM chain, leaf first; default `server.pem` beside the settings file.
     pub certificate: PathBuf,
-    /// PEM private key.
+    /// PEM private key; default `server.key` beside the settings file.
     pub private_key: PathBuf,
     /// `"1.2"` (default) or `"1.3"`.
     pub min_version: ProtocolVersion,
 }
 
 /// `[upstream]`
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Upstream {
-    /// Where the MCP server listens.
+    /// Where the MCP server listens, default `http://127.0.0.1:8081`.
     pub address: Address,
     /// PEM file of the authorities that an `https://` upstream is checked against; default the platform's.
     pub ca: Option<PathBuf>,
@@ -71,8 +97,8 @@ pub struct Upstream {
     pub tools: Vec<String>,
 }
 
-/// `[routes]`: exact paths; `/mcp` and `/mcp/` are one.
-#[derive(Clone, Debug)]
+/// `[routes]`: exact paths, kept without the slash at their end; `/mcp` and `/mcp/` are one.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Routes {
     /// Paths that need a key, default `/mcp`.
     pub protected: Vec<String>,
@@ -81,7 +107,7 @@ pub struct Routes {
 }
 
 /// `[limits]`
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Largest request body in bytes, default 4 MiB (written as a number or as text such as `"4MiB"`).
     pub max_body: u64,
@@ -90,7 +116,7 @@ pub struct Limits {
 }
 
 /// `[drain]`
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Drain {
     /// How long new connections are still accepted after the signal, default 0 s.
     pub delay: Duration,
@@ -99,7 +125,7 @@ pub struct Drain {
 }
 
 /// `[log]`
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Log {
     /// A `tracing` filter such as `info` (default) or `warn,gateway=debug`; the variable `GATEWAY_LOG` wins over it.
     pub level: String,
@@ -115,3 +141,6 @@ pub enum LogFormat {
     /// For machines.
     Json,
 }
+
+#[cfg(test)]
+mod tests;

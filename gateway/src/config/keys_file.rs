@@ -1,0 +1,90 @@
+//! `keys.toml` as meant: clients, what each may call, and the digests of their keys. `config/keys.toml` explains every
+//! member.
+
+mod rows;
+
+use super::error::ConfigError;
+use super::reader;
+use crate::access::{ClientRow, KeyId};
+use std::path::Path;
+use std::time::SystemTime;
+
+/// Reads a keys file.
+///
+/// # Errors
+/// A file that cannot be read, the first thing in it that is not as it should be (one bad row refuses the file), and a
+/// file that names no client.
+pub fn read(file: &Path) -> Result<Vec<ClientRow>, ConfigError> {
+    parse(&reader::text_of(file)?, file)
+}
+
+/// Reads the text of the keys file `file`.
+///
+/// # Errors
+/// As [`read`].
+pub fn parse(text: &str, file: &Path) -> Result<Vec<ClientRow>, ConfigError> {
+    let clients = Written::parse(text, file)?.clients;
+    if clients.is_empty() {
+        let why =
+            "names no client, so nobody could get in; `gateway keys new CLIENT --tools all` makes one and its key";
+        return Err(ConfigError::of_file(file, why));
+    }
+    Ok(clients)
+}
+
+/// What is unwise about the file, though it can be used: a sentence each.
+pub fn warnings(file: &Path) -> Vec<String> {
+    use std::os::unix::fs::PermissionsExt;
+    match std::fs::metadata(file).map(|meta| meta.permissions().mode() & 0o7) {
+        Ok(0) | Err(_) => Vec::new(),
+        Ok(mode) if mode & 0o2 != 0 => {
+            vec![format!("{}: every user of this machine may change it; chmod 0640", file.display())]
+        }
+        Ok(_) => vec![format!("{}: every user of this machine may read it; chmod 0640", file.display())],
+    }
+}
+
+/// A keys file with what it says for people. It may name no client at all.
+#[derive(Clone, Debug, Default)]
+pub struct Written {
+    /// The clients, in the order of the file.
+    pub clients: Vec<ClientRow>,
+    /// One for each key, in the order of the file.
+    pub remarks: Vec<Remark>,
+}
+
+/// What the file says of a key for people: nothing here decides anything.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Remark {
+    /// The key.
+    pub id: KeyId,
+    /// When it was made.
+    pub created_at: Option<SystemTime>,
+    /// When it was switched off.
+    pub disabled_at: Option<SystemTime>,
+    /// Why it was switched off.
+    pub reason: Option<String>,
+    /// What the operator wants to remember.
+    pub note: Option<String>,
+}
+
+impl Written {
+    /// Reads a keys file.
+    ///
+    /// # Errors
+    /// A file that cannot be read, and the first thing in it that is not as it should be.
+    pub fn read(file: &Path) -> Result<Self, ConfigError> {
+        Self::parse(&reader::text_of(file)?, file)
+    }
+
+    /// Reads the text of the keys file `file`.
+    ///
+    /// # Errors
+    /// The first thing that is not as it should be.
+    pub fn parse(text: &str, file: &Path) -> Result<Self, ConfigError> {
+        rows::written(text, file)
+    }
+}
+
+#[cfg(test)]
+mod tests;

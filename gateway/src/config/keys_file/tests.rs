@@ -1,0 +1,170 @@
+use super::*;
+use crate::access::{Access, KeyState, ToolSet};
+use std::fmt::Write;
+use std::time::Duration;
+
+const DIGEST: &str = "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+const OTHER: &str = "sha256:cb8379ac2098aa165029e3938a51da0bcecfc008fd6795f401178647f96c5b34";
+
+fn complaint(text: &str) -> String {
+    parse(text, Path::new("keys.toml")).map(|_| ()).unwrap_err().to_string()
+}
+
+fn one_key(members: &str) -> String {
+    format!("[[client]]\nid = \"a\"\n[[client.key]]\nid = \"abcdefgh\"\n{members}")
+}
+
+#[test]
+fn every_member_is_read() {
+    let text = format!(
+        r#"
+        [[client]]
+        id = "weather-agent"
+        tools = ["get_forecast", "get_alerts"]
+
+        [[client.key]]
+        id = "a1b2c3d4e5f6"
+        digest = "{DIGEST}"
+        created_at = 2026-01-01T00:00:00Z
+        not_before = 2026-01-01T02:00:00+02:00
+        expires_at = 2027-01-01 00:00:00.5Z
+        disabled = true
+        disabled_at = 2026-06-01T00:00:00Z
+        reason = "laptop lost"
+        note = "on the build machine"
+
+        [[client.key]]
+        id = "abcdefgh"
+        digest = "{OTHER}"
+
+        [[client]]
+        id = "admin"
+        tools = "all"
+
+        [[client]]
+        id = "nothing"
+        "#
+    );
+    let written = Written::parse(&text, Path::new("keys.toml")).unwrap();
+    let [agent, admin, nothing] = &written.clients[..] else { panic!("{written:?}") };
+    assert_eq!(agent.id.as_str(), "weather-agent");
+    assert!(agent.tools.allows("get_alerts") && !agent.tools.allows("other"));
+    assert_eq!((&admin.tools, admin.keys.len()), (&ToolSet::All, 0));
+    assert_eq!(nothing.tools, ToolSet::default(), "nothing written is nothing allowed");
+    let at = |seconds: u64, nanos| Some(SystemTime::UNIX_EPOCH + Duration::new(seconds, nanos));
+    let [key, other] = &agent.keys[..] else { panic!("{agent:?}") };
+    assert_eq!((key.not_before, key.expires_at), (at(1_767_225_600, 0), at(1_798_761_600, 500_000_000)));
+    assert_eq!(key.digest.to_string(), DIGEST);
+    assert_eq!((key.state(SystemTime::now()), other.state(SystemTime::now())), (KeyState::Disabled, KeyState::Active));
+    assert_eq!(written.remarks.len(), 2);
+    assert_eq!(written.remarks[0].created_at, key.not_before);
+    assert_eq!(written.remarks[0].reason.as_deref(), Some("laptop lost"));
+    assert_eq!(written.remarks[0].note.as_deref(), Some("on the build machine"));
+    assert_eq!(written.remarks[1].id, other.id);
+}
+
+#[test]
+fn a_byte_order_mark_and_windows_lines_are_fine() {
+    let text = format!("\u{feff}{}", one_key(&format!("digest = \"{DIGEST}\"\n")).replace('\n', "\r\n"));
+    assert_eq!(parse(&text, Path::new("k")).unwrap().len(), 1);
+}
+
+#[test]
+fn a_file_without_clients_is_refused() {
+    for text in ["", "# all gone\n", "client = []"] {
+        assert!(complaint(text).starts_with("keys.toml: names no client"), "{text}");
+    }
+    assert!(Written::parse("", Path::new("k")).unwrap().clients.is_empty(), "but a first one can be added");
+}
+
+#[test]
+fn a_raw_key_is_refused_with_the_command_that_hashes_it() {
+    let raw = "aGVsbG8-S3cr3t";
+    let hex = "0f1e2d3c4b5a69788796a5b4c3d2e1f00f1e2d3c4b5a69788796a5b4c3d2e1f0";
+    for (text, place) in [
+        (one_key(&format!("key = \"{raw}\"")), "5:1"),
+        (one_key(&format!("secret = \"{raw}\"")), "5:1"),
+        (one_key(&format!("value = \"{raw}\"")), "5:1"),
+        (one_key(&format!("API_KEY = \"{raw}\"")), "5:1"),
+        (one_key(&format!("digest = \"{raw}\"")), "5:10"),
+        (one_key(&format!("digest = \"{hex}\"")), "5:10"),
+        (one_key(&format!("digest = \"sha256:{raw}\"")), "5:10"),
+        (format!("[[client]]\nid = \"a\"\nkey = \"{raw}\""), "3:7"),
+        (format!("[[client]]\nid = \"a\"\napi_key = \"{raw}\""), "3:1"),
+    ] {
+        let complaint = complaint(&text);
+        assert!(complaint.starts_with(&format!("keys.toml:{place}: ")), "{text}\n{complaint}");
+        assert!(complaint.contains("gateway keys hash"), "{complaint}");
+        assert!(!complaint.contains("S3cr3t") && !complaint.contains(hex), "{complaint}");
+    }
+}
+
+#[test]
+fn what_cannot_be_meant_is_refused_where_it_stands() {
+    let good = format!("digest = \"{DIGEST}\"\n");
+    for (text, place, words) in [
+        ("[[client]]\ntools = \"all\"".to_owned(), "1:1", "[client] has no `id`"),
+        ("[client]\nid = \"a\"".to_owned(), "1:1", "[[client]]"),
+        ("[[clients]]\nid = \"a\"".to_owned(), "1:3", "did you mean `client`?"),
+        ("[[client]]\nid = \"a b\"".to_owned(), "2:6", "a client id is"),
+        ("[[client]]\nid = \"a\"\ntools = \"none\"".to_owned(), "3:9", "\"all\", or a list"),
+        ("[[client]]\nid = \"a\"\ntools = [\"\"]".to_owned(), "3:10", "tool names"),
+        ("[[client]]\nid = \"a\"\ntols = []".to_owned(), "3:1", "did you mean `tools`?"),
+        ("[[client]]\nid = \"a\"\nrate = 5".to_owned(), "3:1", "unknown member `rate` in [client]"),
+        ("[[client]]\nid = \"a\"\n[client.key]\nid = \"abcdefgh\"".to_owned(), "3:1", "[[client.key]]"),
+        ("[[client]]\nid = \"a\"\n[[client.key]]\nid = \"ABCDEFGH\"\ndigest = \"\"".to_owned(), "4:6", "a key id is"),
+        (one_key(""), "3:1", "[client.key] has no `digest`"),
+        (one_key(&format!("{good}expires = 1")), "6:1", "did you mean `expires_at`?"),
+        (one_key(&format!("{good}expires_at = 2027-01-31")), "6:14", "says no offset"),
+        (one_key(&format!("{good}expires_at = 2027-01-31T10:00:00")), "6:14", "add Z (UTC)"),
+        (one_key(&format!("{good}expires_at = \"2027-01-31T10:00:00Z\"")), "6:14", "without quotes"),
+        (one_key(&format!("{good}disabled = \"yes\"")), "6:12", "`true` or `false`"),
+        (one_key(&format!("{good}[[client]]\nid = \"a\"")), "7:6", "client `a` is written twice"),
+        (
+            one_key(&format!("{good}[[client.key]]\nid = \"abcdefgh\"\ndigest = \"{OTHER}\"")),
+            "7:6",
+            "key id `abcdefgh` is written twice",
+        ),
+        (one_key(&format!("{good}[[client.key]]\nid = \"hgfedcba\"\n{good}")), "8:10", "have the same digest"),
+        (
+            one_key(&format!("{good}[[client]]\nid = \"b\"\n[[client.key]]\nid = \"hgfedcba\"\n{good}")),
+            "10:10",
+            "have the same digest",
+        ),
+        (one_key("digest = \"sha256:ba78"), "5:22", ""),
+    ] {
+        let complaint = complaint(&text);
+        assert!(complaint.starts_with(&format!("keys.toml:{place}: ")), "{text}\n{complaint}");
+        assert!(complaint.contains(words), "{text}\n{complaint}");
+    }
+}
+
+#[test]
+fn ten_thousand_keys_are_read_and_what_is_read_can_be_built() {
+    let mut text = String::new();
+    for client in 0..100 {
+        writeln!(text, "[[client]]\nid = \"client-{client}\"\ntools = \"all\"").unwrap();
+        for key in 0..100 {
+            let id = format!("key{client:03}{key:03}");
+            let digest = crate::access::KeyDigest::of(id.as_bytes());
+            writeln!(text, "[[client.key]]\nid = \"{id}\"\ndigest = \"{digest}\"\nexpires_at = 2030-01-01T00:00:00Z")
+                .unwrap();
+        }
+    }
+    let access = Access::build(parse(&text, Path::new("keys.toml")).unwrap()).unwrap();
+    assert_eq!((access.clients().len(), access.keys().count()), (100, 10_000));
+}
+
+#[test]
+fn a_file_that_everybody_may_read_is_a_warning() {
+    use std::os::unix::fs::PermissionsExt;
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("keys.toml");
+    std::fs::write(&file, "").unwrap();
+    for (mode, words) in [(0o600, None), (0o640, None), (0o644, Some("may read it")), (0o666, Some("may change it"))] {
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(mode)).unwrap();
+        let warnings = warnings(&file);
+        assert_eq!(warnings.len(), usize::from(words.is_some()), "{mode:o}");
+        assert!(warnings.iter().all(|w| w.contains(words.unwrap()) && w.contains("chmod 0640")), "{warnings:?}");
+    }
+}

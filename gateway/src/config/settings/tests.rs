@@ -1,0 +1,160 @@
+use super::*;
+
+fn parse(text: &str) -> Result<Settings, String> {
+    Settings::parse(text, Path::new("/etc/gw/gateway.toml")).map_err(|e| e.to_string())
+}
+
+fn complaint(text: &str) -> String {
+    parse(text).map(|_| ()).unwrap_err()
+}
+
+#[test]
+fn nothing_written_means_the_defaults() {
+    let settings = parse("").unwrap();
+    assert_eq!(settings.workers, None);
+    assert_eq!(settings.listen.public.to_string(), "0.0.0.0:8443");
+    assert_eq!(settings.listen.admin.to_string(), "127.0.0.1:9464");
+    assert_eq!(settings.listen.plaintext, None);
+    assert_eq!(settings.tls.certificate, Path::new("/etc/gw/server.pem"));
+    assert_eq!(settings.tls.private_key, Path::new("/etc/gw/server.key"));
+    assert_eq!(settings.tls.min_version, ProtocolVersion::TLSv1_2);
+    assert_eq!(settings.keys_file, Path::new("/etc/gw/keys.toml"));
+    assert_eq!(settings.upstream.address.to_string(), "http://127.0.0.1:8081");
+    assert_eq!(settings.upstream.head_timeout, Duration::from_secs(75));
+    assert_eq!(settings.upstream.idle_timeout, Duration::from_secs(4));
+    assert_eq!(settings.routes, Routes { protected: vec!["/mcp".into()], public: vec!["/".into(), "/health".into()] });
+    assert_eq!(settings.limits, Limits { max_body: 4 << 20, handshake_timeout: Duration::from_secs(10) });
+    assert_eq!(settings.drain, Drain { delay: Duration::ZERO, timeout: Duration::from_secs(25) });
+    assert_eq!(settings.log, Log { level: "info".into(), format: LogFormat::Text });
+}
+
+#[test]
+fn every_member_is_read() {
+    let settings = parse(
+        r#"
+        workers = 3
+        [listen]
+        public = "[::]:443"
+        admin = "127.0.0.1:0"
+        plaintext = "127.0.0.1:8080"
+        public_hosts = ["MCP.example.com", "[::1]"]
+        allowed_origins = ["https://App.example.com:443"]
+        [tls]
+        certificate = "tls/chain.pem"
+        private_key = "/run/secrets/key.pem"
+        min_version = "1.3"
+        [keys]
+        file = "../keys/keys.toml"
+        [upstream]
+        url = "https://mcp.example.com"
+        allow_remote = true
+        ca = "ca.pem"
+        head_timeout = "2m"
+        idle_timeout = "500ms"
+        tools = ["get_alerts", "get_forecast"]
+        [routes]
+        protected = ["/mcp/", "/v2"]
+        public = []
+        [limits]
+        max_body = "64KiB"
+        handshake_timeout = "3s"
+        [drain]
+        delay = "5s"
+        timeout = "0s"
+        [log]
+        level = "warn,gateway=debug"
+        format = "json"
+        "#,
+    )
+    .unwrap();
+    assert_eq!(settings.workers, NonZeroUsize::new(3));
+    assert_eq!(settings.listen.public.to_string(), "[::]:443");
+    assert_eq!(settings.listen.plaintext.map(|a| a.to_string()).as_deref(), Some("127.0.0.1:8080"));
+    assert_eq!(settings.listen.public_hosts, ["mcp.example.com", "::1"]);
+    assert_eq!(settings.listen.allowed_origins, ["https://app.example.com"]);
+    assert_eq!(settings.tls.certificate, Path::new("/etc/gw/tls/chain.pem"));
+    assert_eq!(settings.tls.private_key, Path::new("/run/secrets/key.pem"));
+    assert_eq!(settings.tls.min_version, ProtocolVersion::TLSv1_3);
+    assert_eq!(settings.keys_file, Path::new("/etc/gw/../keys/keys.toml"));
+    assert_eq!(settings.upstream.address.to_string(), "https://mcp.example.com:443");
+    assert_eq!(settings.upstream.ca.as_deref(), Some(Path::new("/etc/gw/ca.pem")));
+    assert_eq!(settings.upstream.head_timeout, Duration::from_secs(120));
+    assert_eq!(settings.upstream.idle_timeout, Duration::from_millis(500));
+    assert_eq!(settings.upstream.tools, ["get_alerts", "get_forecast"]);
+    assert_eq!(settings.routes, Routes { protected: vec!["/mcp".into(), "/v2".into()], public: vec![] });
+    assert_eq!(settings.limits, Limits { max_body: 65536, handshake_timeout: Duration::from_secs(3) });
+    assert_eq!(settings.drain, Drain { delay: Duration::from_secs(5), timeout: Duration::ZERO });
+    assert_eq!(settings.log, Log { level: "warn,gateway=debug".into(), format: LogFormat::Json });
+}
+
+#[test]
+fn what_cannot_be_meant_is_refused_where_it_stands() {
+    for (text, place, words) in [
+        ("workers = 0", "1:11", "1 to 1024"),
+        ("workers = \"many\"", "1:11", "\"auto\" or a number"),
+        ("workers = -1", "1:11", "out of range"),
+        ("[listen]\npublic = \"localhost:8443\"", "2:10", "IP address with a port"),
+        ("[listen]\npublic = 8443", "2:10", "is an integer; write text in quotes"),
+        ("[listen]\nadmin = \"127.0.0.1:8443\"", "2:9", "never go on the public port"),
+        ("[listen]\npublic = \"127.0.0.1:9464\"", "1:1", "never go on the public port"),
+        ("[listen]\nplaintext = \"0.0.0.0:8080\"", "2:13", "may only be on loopback"),
+        ("[listen]\nplaintext = \"127.0.0.1:9464\"", "2:13", "another listener"),
+        ("[listen]\npublic_hosts = [\"a:1\"]", "2:17", "host names or IP addresses"),
+        ("[listen]\npublic_hosts = [\"a\",\n  \"A.\"]", "3:3", "twice"),
+        ("[listen]\npublic_hosts = \"a\"", "2:16", "a list in brackets"),
+        ("[listen]\nallowed_origins = [\"*\"]", "2:20", "`*` and `null` are not allowed"),
+        ("[listen]\ntrusted_proxies = []", "2:1", "unknown member `trusted_proxies`"),
+        ("[tls]\nmin_version = \"1.1\"", "2:15", "\"1.2\" or \"1.3\""),
+        ("[tls]\nmin_version = 1.2", "2:15", "is a float; write text in quotes"),
+        ("[tls]\nclient_ca = \"x\"", "2:1", "unknown member `client_ca`"),
+        ("[keys]\nfile = \"\"", "2:8", "path of a file"),
+        ("[upstream]\nurl = \"http://10.0.0.1:1\"", "2:7", "allow_remote = true"),
+        ("[upstream]\nurl = \"http://127.0.0.1:1/mcp\"", "2:7", "no path"),
+        ("[upstream]\nca = \"x\"", "2:6", "not; remove it"),
+        ("[upstream]\nhead_timeout = \"0s\"", "2:16", "longer than zero"),
+        ("[upstream]\nhead_timeout = 75", "2:16", "with its unit"),
+        ("[upstream]\nhead_timeout = \"75\"", "2:16", "with its unit"),
+        ("[upstream]\ntools = [1]", "2:10", "is an integer"),
+        ("[routes]\nprotected = []", "2:13", "at least one path"),
+        ("[routes]\nprotected = [\"/mcp\", \"/mcp/\"]", "2:22", "twice"),
+        ("[routes]\nprotected = [\"mcp\"]", "2:14", "beginning with `/`"),
+        ("[routes]\nprotected = [\"/a/../b\"]", "2:14", "dot segments"),
+        ("[routes]\npublic = [\"/mcp/\"]", "2:10", "both"),
+        ("[routes]\nprotected = [\"/\"]", "2:13", "both"),
+        ("[limits]\nmax_body = 0", "2:12", "more than zero"),
+        ("[limits]\nmax_body = \"4MB\"", "2:12", "\"4MiB\""),
+        ("[limits]\nmax_body = \"99999999999GiB\"", "2:12", "\"4MiB\""),
+        ("[limits]\nhandshake_timeout = \"0ms\"", "2:21", "longer than zero"),
+        ("[log]\nlevel = \"loud=\\u0041=\"", "2:9", "log filter"),
+        ("[log]\nlevel = \"\"", "2:9", "log filter"),
+        ("[log]\nformat = \"xml\"", "2:10", "\"text\" or \"json\""),
+        ("[audit]\n", "1:2", "unknown member `audit`"),
+        ("workers = 1\nworkers = 2", "2:1", "duplicate key"),
+    ] {
+        let complaint = complaint(text);
+        assert!(complaint.starts_with(&format!("/etc/gw/gateway.toml:{place}: ")), "{text}\n{complaint}");
+        assert!(complaint.contains(words), "{text}\n{complaint}");
+    }
+}
+
+#[test]
+fn values_are_never_quoted() {
+    for text in [
+        "[listen]\npublic = \"S3cr3t\"",
+        "[upstream]\nurl = \"S3cr3t\"",
+        "[log]\nlevel = \"S3cr3t=x=y\"",
+        "[routes]\nprotected = [\"S3cr3t\"]",
+        "[keys]\nfile = S3cr3t",
+        "workers = \"S3cr3t\"",
+        "[limits]\nmax_body = \"S3cr3t\"",
+    ] {
+        assert!(!complaint(text).contains("S3cr3t"), "{}", complaint(text));
+    }
+}
+
+#[test]
+fn relative_paths_are_relative_to_the_file() {
+    let beside = |file: &str| Settings::parse("", Path::new(file)).unwrap().keys_file;
+    assert_eq!(beside("gateway.toml"), Path::new("keys.toml"));
+    assert_eq!(beside("config/gateway.toml"), Path::new("config/keys.toml"));
+}

@@ -1,0 +1,193 @@
+//! From `gateway.toml` as written to [`Settings`] as meant: every member, its default and its rule.
+
+use super::names;
+use super::{Drain, Limits, Listen, Log, LogFormat, Routes, Settings, Tls, Upstream};
+use crate::config::error::ConfigError;
+use crate::config::reader::{Members, Source, Table, Value};
+use crate::upstream::Address;
+use rustls::ProtocolVersion;
+use std::collections::HashSet;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use tracing_subscriber::EnvFilter;
+
+pub(super) const MEMBERS: Members = &[
+    ("", &["workers", "listen", "tls", "keys", "upstream", "routes", "limits", "drain", "log"]),
+    ("listen", &["public", "admin", "plaintext", "public_hosts", "allowed_origins"]),
+    ("tls", &["certificate", "private_key", "min_version"]),
+    ("keys", &["file"]),
+    ("upstream", &["url", "allow_remote", "ca", "head_timeout", "idle_timeout", "tools"]),
+    ("routes", &["protected", "public"]),
+    ("limits", &["max_body", "handshake_timeout"]),
+    ("drain", &["delay", "timeout"]),
+    ("log", &["level", "format"]),
+];
+
+const URL: &str = "http://127.0.0.1:8081";
+
+pub(super) fn settings(text: &str, file: &Path) -> Result<Settings, ConfigError> {
+    let base = file.parent().unwrap_or(Path::new(""));
+    let mut root = Source::new(file, text, MEMBERS).root()?;
+    Ok(Settings {
+        workers: root.read("workers", None, workers)?,
+        listen: listen(root.table("listen")?)?,
+        tls: tls(root.table("tls")?, base)?,
+        keys_file: root.table("keys")?.read("file", base.join("keys.toml"), |v| path(v, base))?,
+        upstream: upstream(root.table("upstream")?, base)?,
+        routes: routes(root.table("routes")?)?,
+        limits: limits(root.table("limits")?)?,
+        drain: drain(root.table("drain")?)?,
+        log: log(root.table("log")?)?,
+    })
+}
+
+fn workers(value: &Value<'_>) -> Result<Option<NonZeroUsize>, ConfigError> {
+    if value.is_text() {
+        return value.parsed("\"auto\" or a number of threads", |text| (text == "auto").then_some(None));
+    }
+    let workers = usize::try_from(value.number()?).ok().filter(|n| *n <= 1024).and_then(NonZeroUsize::new);
+    workers.map(Some).ok_or_else(|| value.error("must be \"auto\" or 1 to 1024 threads"))
+}
+
+fn listen(mut table: Table<'_>) -> Result<Listen, ConfigError> {
+    let public = table.read("public", (Ipv4Addr::UNSPECIFIED, 8443).into(), address)?;
+    let admin_value = table.take("admin");
+    let admin = admin_value.as_ref().map_or(Ok((Ipv4Addr::LOCALHOST, 9464).into()), address)?;
+    let plaintext_value = table.take("plaintext");
+    let plaintext = plaintext_value.as_ref().map(plaintext_address).transpose()?;
+    if same_socket(public, admin) {
+        let why = "`listen.admin` and `listen.public` are one address; metrics never go on the public port";
+        return Err(admin_value.map_or_else(|| table.error(why), |value| value.complaint(why)));
+    }
+    if let (Some(value), Some(plaintext)) = (plaintext_value, plaintext)
+        && (same_socket(plaintext, public) || same_socket(plaintext, admin))
+    {
+        return Err(value.error("is the address of another listener"));
+    }
+    Ok(Listen {
+        public,
+        admin,
+        plaintext,
+        public_hosts: table.read("public_hosts", Vec::new(), |v| texts(v, names::HOST, names::host))?,
+        allowed_origins: table.read("allowed_origins", Vec::new(), |v| texts(v, names::ORIGIN, names::origin))?,
+    })
+}
+
+fn plaintext_address(value: &Value<'_>) -> Result<SocketAddr, ConfigError> {
+    let address = address(value)?;
+    if address.ip().is_loopback() {
+        return Ok(address);
+    }
+    Err(value.error("may only be on loopback, such as 127.0.0.1:8080: keys would cross the network in the clear"))
+}
+
+fn tls(mut table: Table<'_>, base: &Path) -> Result<Tls, ConfigError> {
+    let version = |text: &str| match text {
+        "1.2" => Some(ProtocolVersion::TLSv1_2),
+        "1.3" => Some(ProtocolVersion::TLSv1_3),
+        _ => None,
+    };
+    Ok(Tls {
+        certificate: table.read("certificate", base.join("server.pem"), |v| path(v, base))?,
+        private_key: table.read("private_key", base.join("server.key"), |v| path(v, base))?,
+        min_version: table
+            .read("min_version", ProtocolVersion::TLSv1_2, |v| v.parsed("\"1.2\" or \"1.3\"", version))?,
+    })
+}
+
+fn upstream(mut table: Table<'_>, base: &Path) -> Result<Upstream, ConfigError> {
+    let allow_remote = table.read("allow_remote", false, Value::flag)?;
+    let read = |text: &str| Address::parse(text, base, allow_remote);
+    let address = match table.take("url") {
+        Some(value) => read(value.text()?).map_err(|e| value.error(format!("cannot be used: {e}")))?,
+        None => read(URL).map_err(|e| table.error(e))?,
+    };
+    let ca = table.take("ca");
+    if let Some(value) = &ca
+        && !matches!(address, Address::Remote { https: true, .. })
+    {
+        return Err(value.error("is for an https:// upstream, and this one is not; remove it"));
+    }
+    Ok(Upstream {
+        address,
+        ca: ca.map(|v| path(&v, base)).transpose()?,
+        head_timeout: table.read("head_timeout", Duration::from_secs(75), Value::duration_above_zero)?,
+        idle_timeout: table.read("idle_timeout", Duration::from_secs(4), Value::duration_above_zero)?,
+        tools: table.read("tools", Vec::new(), |v| texts(v, names::TOOL, names::tool))?,
+    })
+}
+
+fn routes(mut table: Table<'_>) -> Result<Routes, ConfigError> {
+    let paths = |v: &Value<'_>| texts(v, names::PATH, names::path);
+    let protected_value = table.take("protected");
+    let protected = protected_value.as_ref().map_or(Ok(vec!["/mcp".to_owned()]), paths)?;
+    if let (Some(value), true) = (&protected_value, protected.is_empty()) {
+        return Err(value.error("is empty; name at least one path that needs a key, such as \"/mcp\""));
+    }
+    let public_value = table.take("public");
+    let public = public_value.as_ref().map_or(Ok(vec!["/".to_owned(), "/health".to_owned()]), paths)?;
+    if public.iter().any(|path| protected.contains(path)) {
+        let why = "a path is in both `routes.protected` and `routes.public`; it can need a key or not, not both";
+        let value = public_value.or(protected_value);
+        return Err(value.map_or_else(|| table.error(why), |value| value.complaint(why)));
+    }
+    Ok(Routes { protected, public })
+}
+
+fn limits(mut table: Table<'_>) -> Result<Limits, ConfigError> {
+    let above_zero = |value: &Value<'_>| match value.size()? {
+        0 => Err(value.error("must be more than zero: every message has a body")),
+        size => Ok(size),
+    };
+    Ok(Limits {
+        max_body: table.read("max_body", 4 << 20, above_zero)?,
+        handshake_timeout: table.read("handshake_timeout", Duration::from_secs(10), Value::duration_above_zero)?,
+    })
+}
+
+fn drain(mut table: Table<'_>) -> Result<Drain, ConfigError> {
+    Ok(Drain {
+        delay: table.read("delay", Duration::ZERO, Value::duration)?,
+        timeout: table.read("timeout", Duration::from_secs(25), Value::duration)?,
+    })
+}
+
+fn log(mut table: Table<'_>) -> Result<Log, ConfigError> {
+    let filter = "a log filter such as \"info\" or \"warn,gateway=debug\"";
+    let level = |text: &str| (!text.is_empty() && EnvFilter::builder().parse(text).is_ok()).then(|| text.to_owned());
+    let format = |text: &str| match text {
+        "text" => Some(LogFormat::Text),
+        "json" => Some(LogFormat::Json),
+        _ => None,
+    };
+    Ok(Log {
+        level: table.read("level", "info".to_owned(), |v| v.parsed(filter, level))?,
+        format: table.read("format", LogFormat::Text, |v| v.parsed("\"text\" or \"json\"", format))?,
+    })
+}
+
+fn address(value: &Value<'_>) -> Result<SocketAddr, ConfigError> {
+    value.parsed("an IP address with a port, such as \"0.0.0.0:8443\" or \"[::]:8443\"", |text| text.parse().ok())
+}
+
+fn path(value: &Value<'_>, base: &Path) -> Result<PathBuf, ConfigError> {
+    value.parsed("the path of a file", |text| (!text.is_empty()).then(|| base.join(text)))
+}
+
+/// A list of texts, each read by `read` into its one spelling, none of them twice.
+fn texts(value: &Value<'_>, form: &str, read: fn(&str) -> Option<String>) -> Result<Vec<String>, ConfigError> {
+    let mut seen = HashSet::new();
+    let one = |item: Value<'_>| {
+        let text = item.parsed(form, read)?;
+        if seen.insert(text.clone()) { Ok(text) } else { Err(item.error("has this entry twice")) }
+    };
+    value.list()?.into_iter().map(one).collect()
+}
+
+/// Whether one listener would take the other's connections. Port 0 is a fresh port each time.
+fn same_socket(a: SocketAddr, b: SocketAddr) -> bool {
+    let covers = a.ip() == b.ip() || a.ip().is_unspecified() || b.ip().is_unspecified();
+    a.port() == b.port() && a.port() != 0 && covers
+}
