@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use rmcp::model::{
     CallToolRequestParams, CallToolResult, ClientCapabilities, ClientConfig, ContentBlock, Implementation, JsonObject,
-    ProtocolVersion, Tool,
+    PaginatedRequestParams, ProtocolVersion, Tool,
 };
 use rmcp::service::{ClientInitializeError, RunningService};
 use rmcp::transport::StreamableHttpClientTransport;
@@ -20,6 +20,9 @@ use crate::{Failure, ServerArgs, reach, terminal};
 
 /// How long a server may take to hear that we leave.
 const GOODBYE: Duration = Duration::from_secs(2);
+
+/// A server that goes on after so many pages of tools repeats itself.
+const MOST_PAGES: usize = 100;
 
 /// A conversation with the MCP server that [`ServerArgs`] names. What it reports as progress is printed as it comes.
 pub struct Connection {
@@ -57,7 +60,17 @@ impl Connection {
     ///
     /// As for [`Connection::call`].
     pub async fn tools(&self) -> Result<Vec<Tool>, Failure> {
-        self.running.list_all_tools().await.map_err(|error| self.explain(&error))
+        let mut tools = Vec::new();
+        let mut page = None;
+        for _ in 0..MOST_PAGES {
+            let listed = self.running.list_tools(page).await.map_err(|error| self.explain(&error))?;
+            tools.extend(listed.tools);
+            if listed.next_cursor.is_none() {
+                return Ok(tools);
+            }
+            page = Some(PaginatedRequestParams::default().with_cursor(listed.next_cursor));
+        }
+        Err(Failure::Broken(format!("the server's list of tools does not end after {MOST_PAGES} pages.")))
     }
 
     /// Calls a tool and waits for its result, which may say that the tool failed.

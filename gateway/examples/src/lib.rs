@@ -20,7 +20,7 @@ use clap::Parser;
 pub use connection::{Connection, spoken};
 pub use failure::Failure;
 pub use key::Key;
-pub use reach::{Trust, http_client, is_loopback, trouble};
+pub use reach::{Advice, Trust, http_client, is_loopback, trouble};
 pub use server::{Protocol, ServerArgs};
 
 /// Runs one example to its end: arguments, work, one sentence on stderr if it fails, exit code.

@@ -47,7 +47,10 @@ pub fn http_client(url: &Url, trust: &Trust) -> Result<Client, Failure> {
         let reason = innermost(&error);
         Failure::Setup(match trust {
             Trust::Only(file) => format!("the CA file {} cannot be used: {reason}.", file.display()),
-            Trust::System => format!("the CAs that this machine trusts cannot be used: {reason}; name one with --ca FILE."),
+            Trust::System => format!(
+                "the CAs that this machine trusts cannot be used: {reason}; install CA certificates or name a PEM file in \
+                 SSL_CERT_FILE (for the gateway: --ca FILE)."
+            ),
         })
     })
 }
@@ -74,39 +77,54 @@ pub fn is_loopback(url: &Url) -> bool {
             .is_ok_and(|address| address.to_canonical().is_loopback())
 }
 
-/// One sentence on why no answer came from `url`; `advice` is what to try when nothing listens there.
+/// What to try; each is the end of a sentence.
+#[derive(Clone, Copy, Debug)]
+pub struct Advice<'a> {
+    /// When nobody is there.
+    pub absent: &'a str,
+    /// When the certificate is signed by a CA that the machine does not know.
+    pub stranger: &'a str,
+}
+
+/// One sentence on why no answer came from `url`.
 #[must_use]
-pub fn trouble(url: &Url, trust: &Trust, error: &reqwest::Error, advice: &str) -> String {
+pub fn trouble(url: &Url, trust: &Trust, error: &reqwest::Error, advice: Advice<'_>) -> String {
     let place = url.origin().ascii_serialization();
     if let Some(tls) = cause::<rustls::Error>(error) {
-        return tls_trouble(&place, trust, tls);
+        return tls_trouble(&place, trust, tls, advice.stranger);
     }
     if error.is_timeout() && !error.is_connect() {
         return format!("{place} was silent for {} s and was given up.", SILENCE.as_secs());
     }
+    if let Some(hyper) = cause::<hyper::Error>(error)
+        && hyper.is_parse()
+    {
+        return format!("{place} gave no answer that is HTTP ({hyper}): does it want https:// and not http://?");
+    }
     match cause::<io::Error>(error).map(io::Error::kind) {
-        Some(io::ErrorKind::ConnectionRefused) => format!("nothing listens at {place}: {advice}"),
-        Some(io::ErrorKind::ConnectionReset | io::ErrorKind::UnexpectedEof) => {
-            format!("{place} closed the connection without an answer.")
-        }
-        _ if error.is_timeout() => format!("{place} did not accept a connection within 10 s: {advice}"),
-        _ if error.is_connect() => format!("{place} cannot be reached: {}; {advice}", innermost(error)),
-        _ => format!("{place} gave no answer that is HTTP: {}; is it http where it should be https?", innermost(error)),
+        Some(io::ErrorKind::ConnectionRefused) => format!("nothing listens at {place}: {}", advice.absent),
+        _ if error.is_timeout() => format!("{place} did not accept a connection within 10 s: {}", advice.absent),
+        _ if error.is_connect() => format!("{place} cannot be reached: {}; {}", innermost(error), advice.absent),
+        _ => format!("{place} closed the connection without an answer ({}).", innermost(error)),
     }
 }
 
-fn tls_trouble(place: &str, trust: &Trust, error: &rustls::Error) -> String {
+fn tls_trouble(place: &str, trust: &Trust, error: &rustls::Error, advice: &str) -> String {
+    use rustls::Error::{InvalidCertificate, InvalidMessage};
+    // A bad signature is that of another CA under the same name, such as one that was made anew.
+    let stranger =
+        matches!(error, InvalidCertificate(CertificateError::UnknownIssuer | CertificateError::BadSignature));
     match (error, trust) {
-        (rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer), Trust::Only(file)) => {
+        (_, Trust::Only(file)) if stranger => {
             format!("the certificate of {place} is not signed by a CA in {}.", file.display())
         }
-        (rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer), Trust::System) => format!(
-            "the certificate of {place} is signed by no CA that this machine trusts: name a private CA with --ca FILE."
-        ),
-        (rustls::Error::InvalidMessage(_), _) => {
+        (_, Trust::System) if stranger => {
+            format!("the certificate of {place} is signed by no CA that this machine trusts: {advice}")
+        }
+        (InvalidMessage(_), _) => {
             format!("{place} does not speak TLS: is it the right port, or a plain http:// address?")
         }
-        (rustls::Error::InvalidCertificate(_), _) => format!("the certificate of {place} is refused: {error}."),
+        (InvalidCertificate(_), _) => format!("the certificate of {place} is refused: {error}."),
         _ => format!("no TLS connection to {place} came about: {error}."),
     }
 }

@@ -19,7 +19,12 @@ use rmcp::transport::streamable_http_client::{
 };
 use sse_stream::Sse;
 
-use crate::{Failure, Key, Trust, reach, terminal};
+use crate::{Advice, Failure, Key, Trust, reach, terminal};
+
+const ADVICE: Advice<'_> = Advice {
+    absent: "is the gateway running? --url names another address.",
+    stranger: "name a private CA with --ca FILE.",
+};
 
 type Error = StreamableHttpError<Failure>;
 
@@ -71,10 +76,11 @@ impl Wire {
         if let Some(session) = session.and_then(|id| HeaderValue::from_str(id).ok()) {
             headers.insert("mcp-session-id", session);
         }
-        let response = request.headers(headers).send().await.map_err(|error| {
-            let advice = "is the gateway running? --url names another address.";
-            self.fail(Failure::Broken(reach::trouble(&self.url, &self.trust, &error, advice)))
-        })?;
+        let response = request
+            .headers(headers)
+            .send()
+            .await
+            .map_err(|error| self.fail(Failure::Broken(reach::trouble(&self.url, &self.trust, &error, ADVICE))))?;
         self.show_expiry(response.headers());
         Ok(response)
     }

@@ -9,7 +9,7 @@ use async_openai::Client;
 use async_openai::error::OpenAIError;
 use async_openai::types::chat::{ChatCompletionRequestMessage, ChatCompletionTools, CreateChatCompletionRequest};
 use futures_util::StreamExt;
-use gateway_examples::{Failure, Trust, http_client, terminal, trouble};
+use gateway_examples::{Advice, Failure, Trust, http_client, terminal, trouble};
 
 use self::endpoint::Endpoint;
 pub(crate) use self::settings::ModelArgs;
@@ -78,8 +78,9 @@ impl Model {
         let place = endpoint.place();
         let sentence = match error {
             OpenAIError::Reqwest(error) => {
-                let advice = format!("is {} right?", endpoint.setting);
-                format!("the model: {}", trouble(&endpoint.url, &Trust::System, error, &advice))
+                let absent = format!("is {} right?", endpoint.setting);
+                let advice = Advice { absent: &absent, stranger: "name a private CA in SSL_CERT_FILE." };
+                format!("the model: {}", trouble(&endpoint.url, &Trust::System, error, advice))
             }
             OpenAIError::ApiError(refusal) => {
                 let status = refusal.status_code.as_u16();

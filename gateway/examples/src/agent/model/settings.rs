@@ -14,11 +14,11 @@ pub(crate) struct ModelArgs {
     /// Model to ask
     #[arg(long, value_name = "NAME", env = "OPENAI_MODEL")]
     model: Option<String>,
-    /// Any endpoint that speaks OpenAI's chat completions [default: https://api.openai.com/v1]
     #[arg(long, value_name = "URL", env = "OPENAI_BASE_URL")]
+    #[arg(help = "Any endpoint that speaks OpenAI's chat completions [default: https://api.openai.com/v1]")]
     openai_base_url: Option<String>,
-    /// Azure OpenAI resource, such as https://me.openai.azure.com; when it is set, Azure is asked
     #[arg(long, value_name = "URL", env = "AZURE_OPENAI_ENDPOINT")]
+    #[arg(help = "Azure OpenAI resource, such as https://me.openai.azure.com; when it is set, Azure is asked")]
     azure_endpoint: Option<String>,
     /// Azure OpenAI deployment to ask
     #[arg(long, value_name = "NAME", env = "AZURE_OPENAI_DEPLOYMENT_NAME")]
