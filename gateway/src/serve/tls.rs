@@ -205,10 +205,9 @@ fn name(name: &GeneralName<'_>) -> Option<String> {
     Some(ip.to_string())
 }
 
-/// X.509 counts from 1950, Unix from 1970.
+/// X.509 can name moments before 1970; for a certificate they are all equally long ago.
 fn moment(seconds: i64) -> SystemTime {
-    let distance = Duration::from_secs(seconds.unsigned_abs());
-    if seconds < 0 { SystemTime::UNIX_EPOCH - distance } else { SystemTime::UNIX_EPOCH + distance }
+    SystemTime::UNIX_EPOCH + Duration::from_secs(seconds.try_into().unwrap_or_default())
 }
 
 #[cfg(test)]

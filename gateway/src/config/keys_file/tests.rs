@@ -118,6 +118,7 @@ fn what_cannot_be_meant_is_refused_where_it_stands() {
         (one_key(&format!("{good}expires_at = 2027-01-31")), "6:14", "says no offset"),
         (one_key(&format!("{good}expires_at = 2027-01-31T10:00:00")), "6:14", "add Z (UTC)"),
         (one_key(&format!("{good}expires_at = \"2027-01-31T10:00:00Z\"")), "6:14", "without quotes"),
+        (one_key(&format!("{good}expires_at = 1969-12-31T23:00:00Z")), "6:14", "1970 to 9999"),
         (one_key(&format!("{good}disabled = \"yes\"")), "6:12", "`true` or `false`"),
         (one_key(&format!("{good}[[client]]\nid = \"a\"")), "7:6", "client `a` is written twice"),
         (

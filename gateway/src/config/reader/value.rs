@@ -102,7 +102,7 @@ impl<'a> Value<'a> {
                 "says no offset, so it is another moment on another machine; add Z (UTC) or one such as +02:00",
             ));
         }
-        instant(time).ok_or_else(|| self.error("is not a moment that this machine can count"))
+        instant(time).ok_or_else(|| self.error("is not a date from 1970 to 9999"))
     }
 
     fn not(&self, form: &str) -> ConfigError {
@@ -111,7 +111,7 @@ impl<'a> Value<'a> {
     }
 }
 
-/// The moment that an offset date-time names. A leap second is the second before it.
+/// The moment that an offset date-time names, from 1970 on. A leap second is the second before it.
 pub(in crate::config) fn instant(written: &Datetime) -> Option<SystemTime> {
     let (date, clock, offset) = (written.date?, written.time?, written.offset?);
     let month = time::Month::try_from(date.month).ok()?;
@@ -124,7 +124,8 @@ pub(in crate::config) fn instant(written: &Datetime) -> Option<SystemTime> {
         Offset::Custom { minutes } => i64::from(minutes),
     };
     let local = time::PrimitiveDateTime::new(date, clock).assume_utc();
-    Some(SystemTime::from(local.checked_sub(time::Duration::minutes(minutes))?))
+    let moment = SystemTime::from(local.checked_sub(time::Duration::minutes(minutes))?);
+    (moment >= SystemTime::UNIX_EPOCH).then_some(moment)
 }
 
 fn bytes_of(text: &str) -> Option<u64> {
