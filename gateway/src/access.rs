@@ -79,6 +79,11 @@ impl Access {
         &self.clients
     }
 
+    /// The key in a slot.
+    pub fn key(&self, slot: usize) -> Option<&Key> {
+        self.keys.get(slot)
+    }
+
     /// All keys, each with the client that it belongs to.
     pub fn keys(&self) -> impl Iterator<Item = (&Client, &Key)> {
         self.keys.iter().filter_map(|key| Some((&**self.clients.get(key.client())?, key)))
@@ -92,7 +97,13 @@ mod tests {
     use std::time::Duration;
 
     fn key(id: &str, secret: &str) -> KeyRow {
-        KeyRow { id: KeyId::parse(id).unwrap(), digest: KeyDigest::of(secret.as_bytes()), not_before: None, expires_at: None, disabled: false }
+        KeyRow {
+            id: KeyId::parse(id).unwrap(),
+            digest: KeyDigest::of(secret.as_bytes()),
+            not_before: None,
+            expires_at: None,
+            disabled: false,
+        }
     }
 
     fn client(id: &str, keys: Vec<KeyRow>) -> ClientRow {
@@ -113,7 +124,10 @@ mod tests {
 
     #[test]
     fn one_good_key_is_its_clients() {
-        let rows = vec![client("a", vec![key("aaaaaaaa", "s1"), key("bbbbbbbb", "s2")]), client("b", vec![key("cccccccc", "s3")])];
+        let rows = vec![
+            client("a", vec![key("aaaaaaaa", "s1"), key("bbbbbbbb", "s2")]),
+            client("b", vec![key("cccccccc", "s3")]),
+        ];
         let access = Access::build(rows).unwrap();
         let now = SystemTime::now();
         assert_eq!(who(&access, &showing(&[b"s2"]), now).unwrap(), "a/bbbbbbbb");
@@ -157,7 +171,9 @@ mod tests {
     fn rows_that_contradict_each_other_refuse_the_file() {
         let build = |rows| Access::build(rows).map(|_| ()).unwrap_err().to_string();
         assert!(build(vec![client("a", vec![]), client("a", vec![])]).contains("client `a` is written twice"));
-        assert!(build(vec![client("a", vec![key("aaaaaaaa", "1"), key("aaaaaaaa", "2")])]).contains("key id `aaaaaaaa`"));
+        assert!(
+            build(vec![client("a", vec![key("aaaaaaaa", "1"), key("aaaaaaaa", "2")])]).contains("key id `aaaaaaaa`")
+        );
         let twice = vec![client("a", vec![key("aaaaaaaa", "1")]), client("b", vec![key("bbbbbbbb", "1")])];
         assert!(build(twice).contains("`aaaaaaaa` and `bbbbbbbb` have the same digest"));
     }

@@ -175,7 +175,8 @@ mod tests {
 
     #[test]
     fn a_caller_cannot_tell_one_bad_key_from_another() {
-        let rows = [Reject::KeyUnknown, Reject::KeyExpired, Reject::KeyNotYetValid, Reject::KeyDisabled, Reject::KeyMalformed];
+        let rows =
+            [Reject::KeyUnknown, Reject::KeyExpired, Reject::KeyNotYetValid, Reject::KeyDisabled, Reject::KeyMalformed];
         for reject in rows {
             let (a, b) = (reject.row(), Reject::KeyUnknown.row());
             assert_eq!((a.status, a.code, a.sentence), (b.status, b.code, b.sentence));
@@ -186,7 +187,10 @@ mod tests {
     fn codes_stay_out_of_the_range_that_the_specification_keeps() {
         for reject in Reject::ALL {
             let code = reject.row().code;
-            assert!((-32019..=-32000).contains(&code) || code == -32600 || reject == Reject::HeaderMismatch, "{reject:?}");
+            assert!(
+                (-32019..=-32000).contains(&code) || code == -32600 || reject == Reject::HeaderMismatch,
+                "{reject:?}"
+            );
         }
     }
 }

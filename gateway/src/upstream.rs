@@ -1,5 +1,206 @@
-//! The gateway's HTTP/1.1 client side: a strict parser of replies and one worker's pool of connections.
+//! The gateway's HTTP/1.1 client side: a strict reader of replies and one worker's pool of connections.
+//!
+//! It does what a proxy to one backend needs and nothing else: a request goes out in one write, the head of the reply
+//! is parsed where the kernel put it, and the body is passed on as it comes. A silent stream holds no buffer, because
+//! all connections of a worker read through one.
 
 mod address;
+mod body;
+mod framing;
+mod head;
+mod pool;
+mod stream;
+mod trip;
 
 pub use address::{Address, AddressError};
+pub use body::Body;
+pub use head::Lie;
+pub use trip::Streamed;
+
+use crate::clock::{Clock, Deadline};
+use bytes::Bytes;
+use http::{HeaderMap, Method, StatusCode, Uri};
+use http_body::Body as HttpBody;
+use hyper_rustls::HttpsConnector;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioIo;
+use std::cell::RefCell;
+use std::future::{Future, poll_fn};
+use std::io;
+use std::rc::Rc;
+use std::task::Poll;
+use std::time::Duration;
+use stream::Stream;
+use tokio::io::ReadBuf;
+use tokio::net::{TcpStream, UnixStream};
+use tower_service::Service;
+use trip::{Landed, Trip};
+
+/// Longest wait for a connection to the upstream.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// Bytes read at once, by all connections of a worker in turn.
+const SCRATCH: usize = 128 * 1024;
+
+/// Why a request did not get a reply, or a reply no end.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// No connection.
+    #[error("cannot connect to the upstream: {0}")]
+    Unreachable(io::Error),
+    /// The connection ended before the head, or before the end of the body.
+    #[error("the upstream closed the connection early")]
+    Closed,
+    /// The reply is not what the RFC allows.
+    #[error("the upstream's reply is refused: {0}")]
+    Invalid(Lie),
+    /// No head in time.
+    #[error("the upstream sent no response head in time")]
+    Timeout,
+    /// The client's body broke off.
+    #[error("the client's request body broke off")]
+    BodyIncomplete,
+    /// The client's body is over the limit.
+    #[error("the client's request body is too large")]
+    BodyTooLarge,
+}
+
+/// A reply whose body may still be on its way.
+pub struct Reply {
+    /// Status code.
+    pub status: StatusCode,
+    /// End-to-end header fields, as the upstream sent them.
+    pub headers: HeaderMap,
+    /// The body.
+    pub body: Body,
+    /// The deadline that guarded the head, unarmed, for whoever watches the body.
+    pub deadline: Deadline,
+}
+
+/// How a remote upstream is reached.
+pub type Connector = HttpsConnector<HttpConnector>;
+
+/// One worker's way to the upstream.
+pub struct Upstream {
+    address: Address,
+    head_timeout: Duration,
+    idle_timeout: Duration,
+    connector: Option<Connector>,
+    clock: Clock,
+    pool: pool::Pool,
+    scratch: RefCell<Box<[u8]>>,
+}
+
+impl Upstream {
+    /// For one worker. `connector` is needed for [`Address::Remote`] only.
+    pub fn new(
+        address: Address,
+        head_timeout: Duration,
+        idle_timeout: Duration,
+        connector: Option<Connector>,
+        clock: Clock,
+    ) -> Self {
+        let scratch = RefCell::new(vec![0; SCRATCH].into_boxed_slice());
+        Self { address, head_timeout, idle_timeout, connector, clock, pool: pool::Pool::default(), scratch }
+    }
+
+    /// Sends `request` (a whole head, with the whole body behind it unless `rest` brings it) and waits for the head of
+    /// the reply. Nothing is sent twice but for a pooled connection that was dead before the first byte left.
+    ///
+    /// # Errors
+    /// Every [`Failure`]; dropping the future closes the connection.
+    pub async fn send<B>(
+        self: &Rc<Self>,
+        method: &Method,
+        request: Vec<u8>,
+        rest: Option<Streamed<B>>,
+    ) -> Result<Reply, Failure>
+    where
+        B: HttpBody<Data = Bytes> + Unpin,
+    {
+        let mut deadline = self.clock.deadline();
+        let (stream, pooled) = match self.pool.take() {
+            Some(stream) => (stream, true),
+            None => (self.connect(&mut deadline).await?, false),
+        };
+        deadline.arm(self.head_timeout);
+        let mut trip = Trip {
+            upstream: self,
+            stream,
+            method,
+            out: request,
+            sent: 0,
+            source: rest,
+            pooled,
+            head: Vec::new(),
+            interim: 0,
+        };
+        loop {
+            match poll_fn(|cx| trip.poll(cx, &mut deadline)).await? {
+                Landed::Stale => {
+                    trip.stream = self.connect(&mut deadline).await?;
+                    trip.pooled = false;
+                    deadline.arm(self.head_timeout);
+                }
+                Landed::Reply(head, piece, clean) => {
+                    deadline.disarm();
+                    let sent = trip.out.is_empty() && trip.source.is_none();
+                    let body = Body::new(self.clone(), trip.stream, head.framing, head.reusable && sent, piece, clean);
+                    return Ok(Reply { status: head.status, headers: head.headers, body, deadline });
+                }
+            }
+        }
+    }
+
+    /// Gives up idle connections in time; runs as long as the worker.
+    pub async fn watch(&self) {
+        loop {
+            tokio::time::sleep(self.idle_timeout / pool::ROUNDS).await;
+            self.pool.sweep();
+        }
+    }
+
+    /// Whether the upstream accepts a connection now.
+    ///
+    /// # Errors
+    /// Why it does not.
+    pub async fn probe(&self) -> Result<(), Failure> {
+        let stream = self.connect(&mut self.clock.deadline()).await?;
+        self.pool.put(stream);
+        Ok(())
+    }
+
+    async fn connect(&self, deadline: &mut Deadline) -> Result<Stream, Failure> {
+        deadline.arm(CONNECT_TIMEOUT);
+        // boxed: it is rare, and would else make every request's future as large as a TLS handshake
+        let mut connecting = Box::pin(self.dial());
+        poll_fn(|cx| match connecting.as_mut().poll(cx) {
+            Poll::Ready(stream) => Poll::Ready(stream),
+            Poll::Pending => deadline.poll(cx).map(|()| Err(io::ErrorKind::TimedOut.into())),
+        })
+        .await
+        .map_err(Failure::Unreachable)
+    }
+
+    async fn dial(&self) -> io::Result<Stream> {
+        match &self.address {
+            Address::Tcp(address) => {
+                let stream = TcpStream::connect(address).await?;
+                stream.set_nodelay(true)?;
+                Ok(Stream::Tcp(stream))
+            }
+            Address::Unix(path) => Ok(Stream::Unix(UnixStream::connect(path).await?)),
+            Address::Remote { https, host, port } => {
+                let scheme = if *https { "https" } else { "http" };
+                let uri: Uri = format!("{scheme}://{host}:{port}").parse().map_err(io::Error::other)?;
+                let mut connector = self.connector.clone().ok_or(io::ErrorKind::Unsupported)?;
+                let stream = connector.call(uri).await.map_err(io::Error::other)?;
+                Ok(Stream::Remote(Box::new(TokioIo::new(stream))))
+            }
+        }
+    }
+
+    /// Lends the worker's one read buffer for the time of one read.
+    fn scratch<T>(&self, read: impl FnOnce(&mut ReadBuf<'_>) -> T) -> T {
+        read(&mut ReadBuf::new(&mut self.scratch.borrow_mut()))
+    }
+}

@@ -1,7 +1,7 @@
 //! A client, the principal that a credential proves, and the permit that a call earns.
 
 use super::{Key, KeyRow, ToolSet};
-use crate::mcp::call::{Call, Method};
+use crate::mcp::{Call, Method};
 use crate::reject::Reject;
 use std::fmt;
 use std::sync::Arc;

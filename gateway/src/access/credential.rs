@@ -4,7 +4,7 @@ use crate::reject::Reject;
 use http::{HeaderMap, HeaderName};
 
 /// The header that carries the key.
-pub const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
+const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 
 /// Longest key that is hashed; ours have 72 bytes, and an imported one rarely twice that.
 const LONGEST: usize = 512;

@@ -223,6 +223,11 @@ impl KeyRing {
         (key.row.digest == *digest).then_some(key)
     }
 
+    /// The key in a slot.
+    pub fn get(&self, slot: usize) -> Option<&Key> {
+        self.keys.get(slot)
+    }
+
     /// All keys, in the order of the file.
     pub fn iter(&self) -> impl Iterator<Item = &Key> {
         self.keys.iter()

@@ -26,13 +26,17 @@ pub enum Address {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AddressError {
     /// Not one of the forms.
-    #[error("an upstream is written http://127.0.0.1:PORT, unix:PATH, or, with allow_remote = true, http(s)://HOST[:PORT]")]
+    #[error(
+        "an upstream is written http://127.0.0.1:PORT, unix:PATH, or, with allow_remote = true, http(s)://HOST[:PORT]"
+    )]
     Form,
     /// A path, query or user name, which have no meaning here: paths are forwarded as they come.
     #[error("an upstream has no path, query or user name; the client's path is forwarded as it is")]
     Extra,
     /// Not on this machine.
-    #[error("this upstream is on another machine, where nothing but this gateway's word protects it; write allow_remote = true if that is meant")]
+    #[error(
+        "this upstream is on another machine, where nothing but this gateway's word protects it; write allow_remote = true if that is meant"
+    )]
     Remote,
 }
 
@@ -130,7 +134,13 @@ mod tests {
 
     #[test]
     fn another_machine_needs_leave() {
-        for text in ["http://10.0.0.1:80", "https://mcp.example", "http://0.0.0.0:80", "https://localhost.example:1", "https://127.0.0.1:1"] {
+        for text in [
+            "http://10.0.0.1:80",
+            "https://mcp.example",
+            "http://0.0.0.0:80",
+            "https://localhost.example:1",
+            "https://127.0.0.1:1",
+        ] {
             let refused = text != "https://127.0.0.1:1";
             assert_eq!(parse(text, false).err(), refused.then_some(AddressError::Remote), "{text}");
             assert!(parse(text, true).is_ok(), "{text}");
@@ -140,10 +150,21 @@ mod tests {
 
     #[test]
     fn what_has_no_meaning_is_refused() {
-        for text in ["", "127.0.0.1:8081", "ftp://127.0.0.1:1", "http://", "http://:80", "unix:", "http://127.0.0.1:0", "http://127.0.0.1:70000"] {
+        for text in [
+            "",
+            "127.0.0.1:8081",
+            "ftp://127.0.0.1:1",
+            "http://",
+            "http://:80",
+            "unix:",
+            "http://127.0.0.1:0",
+            "http://127.0.0.1:70000",
+        ] {
             assert_eq!(parse(text, true), Err(AddressError::Form), "{text}");
         }
-        for text in ["http://127.0.0.1:8081/mcp", "http://u@127.0.0.1:1", "http://127.0.0.1:1?x", "http://127.0.0.1:1#x"] {
+        for text in
+            ["http://127.0.0.1:8081/mcp", "http://u@127.0.0.1:1", "http://127.0.0.1:1?x", "http://127.0.0.1:1#x"]
+        {
             assert_eq!(parse(text, true), Err(AddressError::Extra), "{text}");
         }
     }

@@ -1,0 +1,242 @@
+//! Coarse deadlines of one worker: thousands of them, one timer.
+//!
+//! A proxy needs a deadline for every head it waits for, every stream it keeps and every connection that idles, and
+//! nearly all of them are cancelled. A timer wheel pays for each; here arming is a store into a slot, and one task
+//! looks at all slots every [`TICK`]. A deadline fires at its time or at most two ticks later, never earlier.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+/// How often deadlines are looked at.
+pub const TICK: Duration = Duration::from_millis(100);
+
+/// The deadlines of one worker. Clones share them.
+#[derive(Clone, Default)]
+pub struct Clock(Rc<Inner>);
+
+#[derive(Default)]
+struct Inner {
+    now: Cell<u32>,
+    slots: RefCell<Slots>,
+    idle: Cell<Option<Waker>>,
+}
+
+#[derive(Default)]
+struct Slots {
+    all: Vec<Slot>,
+    free: Vec<u32>,
+}
+
+struct Slot {
+    due: u32,
+    waker: Option<Waker>,
+}
+
+const NEVER: u32 = u32::MAX;
+
+impl Clock {
+    /// A clock that stands still until [`Clock::run`] is polled.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Ticks for ever; asleep while nobody waits.
+    pub async fn run(&self) {
+        loop {
+            std::future::poll_fn(|cx| self.poll_armed(cx)).await;
+            tokio::time::sleep(TICK).await;
+            self.tick();
+        }
+    }
+
+    /// A deadline that is not armed yet.
+    pub fn deadline(&self) -> Deadline {
+        Deadline { clock: self.clone(), slot: None, due: NEVER }
+    }
+
+    /// Wakes everybody who waits, armed or not, so that they look at the world again: a lease ended, a drain began.
+    pub fn wake_all(&self) {
+        let wakers: Vec<Waker> =
+            self.0.slots.borrow_mut().all.iter_mut().filter_map(|slot| slot.waker.take()).collect();
+        wakers.into_iter().for_each(Waker::wake);
+    }
+
+    fn poll_armed(&self, cx: &mut Context<'_>) -> Poll<()> {
+        let slots = self.0.slots.borrow();
+        if slots.free.len() < slots.all.len() {
+            return Poll::Ready(());
+        }
+        self.0.idle.set(Some(cx.waker().clone()));
+        Poll::Pending
+    }
+
+    fn tick(&self) {
+        let now = self.0.now.get() + 1;
+        self.0.now.set(now);
+        let mut due = Vec::new();
+        for slot in &mut self.0.slots.borrow_mut().all {
+            if slot.due <= now {
+                slot.due = NEVER;
+                due.extend(slot.waker.take());
+            }
+        }
+        due.into_iter().for_each(Waker::wake); // with the slots released: a woken task may be dropped here
+    }
+
+    fn after(&self, wait: Duration) -> u32 {
+        let ticks = wait.as_nanos().div_ceil(TICK.as_nanos());
+        // one more, because the current tick has already begun
+        u32::try_from(ticks).unwrap_or(NEVER).saturating_add(self.0.now.get()).saturating_add(1).min(NEVER - 1)
+    }
+}
+
+/// One waiting party. Dropping it gives its slot back.
+pub struct Deadline {
+    clock: Clock,
+    slot: Option<u32>,
+    due: u32,
+}
+
+impl Deadline {
+    /// Sets the deadline to `wait` from now.
+    pub fn arm(&mut self, wait: Duration) {
+        self.due = self.clock.after(wait);
+        self.store(None);
+    }
+
+    /// Waits for ever, but for [`Clock::wake_all`].
+    pub fn disarm(&mut self) {
+        self.due = NEVER;
+        self.store(None);
+    }
+
+    /// Ready once the deadline has passed; else the task is woken when it does, or by [`Clock::wake_all`].
+    pub fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.due <= self.clock.0.now.get() {
+            return Poll::Ready(());
+        }
+        if self.slot.is_none() {
+            self.slot = Some(self.take_slot());
+        }
+        self.store(Some(cx.waker()));
+        Poll::Pending
+    }
+
+    fn store(&self, waker: Option<&Waker>) {
+        let Some(index) = self.slot else { return };
+        let mut slots = self.clock.0.slots.borrow_mut();
+        let Some(slot) = slots.all.get_mut(index as usize) else { return };
+        slot.due = self.due;
+        if let Some(waker) = waker {
+            match &mut slot.waker {
+                Some(held) => held.clone_from(waker), // a clone only if it is another task
+                none => *none = Some(waker.clone()),
+            }
+        }
+    }
+
+    fn take_slot(&self) -> u32 {
+        let mut slots = self.clock.0.slots.borrow_mut();
+        if let Some(index) = slots.free.pop() {
+            if let Some(waker) = self.clock.0.idle.take() {
+                waker.wake();
+            }
+            return index;
+        }
+        if let Some(waker) = self.clock.0.idle.take() {
+            waker.wake();
+        }
+        slots.all.push(Slot { due: NEVER, waker: None });
+        u32::try_from(slots.all.len() - 1).expect("fewer than 2^32 connections and requests fit one process")
+    }
+}
+
+impl Drop for Deadline {
+    fn drop(&mut self) {
+        let Some(index) = self.slot else { return };
+        let mut slots = self.clock.0.slots.borrow_mut();
+        let held = slots.all.get_mut(index as usize).and_then(|slot| {
+            slot.due = NEVER;
+            slot.waker.take()
+        });
+        slots.free.push(index);
+        drop(slots);
+        drop(held); // the last reference to a task may run its destructors, which may hold deadlines
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::task::Wake;
+
+    #[derive(Default)]
+    struct Count(AtomicUsize);
+    impl Wake for Count {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    #[test]
+    fn a_deadline_never_fires_early_and_at_most_two_ticks_late() {
+        let clock = Clock::new();
+        let count = Arc::new(Count::default());
+        let waker = Waker::from(count.clone());
+        let mut cx = Context::from_waker(&waker);
+        for ticks in 0..5u32 {
+            let mut deadline = clock.deadline();
+            deadline.arm(TICK * ticks);
+            for _ in 0..=ticks {
+                assert!(deadline.poll(&mut cx).is_pending());
+                clock.tick();
+            }
+            assert!(deadline.poll(&mut cx).is_ready());
+        }
+        assert_eq!(count.0.load(Ordering::Relaxed), 5);
+    }
+
+    #[test]
+    fn slots_are_given_back_and_used_again() {
+        let clock = Clock::new();
+        let mut cx = Context::from_waker(Waker::noop());
+        for _ in 0..100 {
+            let mut a = clock.deadline();
+            let mut b = clock.deadline();
+            a.arm(TICK);
+            assert!(a.poll(&mut cx).is_pending() && b.poll(&mut cx).is_pending());
+        }
+        assert_eq!(clock.0.slots.borrow().all.len(), 2);
+        assert_eq!(clock.0.slots.borrow().free.len(), 2);
+    }
+
+    #[test]
+    fn everybody_can_be_woken_at_once() {
+        let clock = Clock::new();
+        let count = Arc::new(Count::default());
+        let waker = Waker::from(count.clone());
+        let mut deadlines: Vec<_> = (0..3).map(|_| clock.deadline()).collect();
+        deadlines.iter_mut().for_each(|d| assert!(d.poll(&mut Context::from_waker(&waker)).is_pending()));
+        clock.wake_all();
+        assert_eq!(count.0.load(Ordering::Relaxed), 3);
+    }
+
+    #[test]
+    fn re_arming_moves_the_time() {
+        let clock = Clock::new();
+        let mut cx = Context::from_waker(Waker::noop());
+        let mut deadline = clock.deadline();
+        deadline.arm(TICK);
+        assert!(deadline.poll(&mut cx).is_pending());
+        clock.tick();
+        deadline.arm(TICK);
+        clock.tick();
+        assert!(deadline.poll(&mut cx).is_pending());
+        clock.tick();
+        assert!(deadline.poll(&mut cx).is_ready());
+    }
+}

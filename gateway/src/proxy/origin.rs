@@ -1,0 +1,184 @@
+//! For whom and from where a request comes: `Host` and `Origin` (MCP 2025-11-25, transports, "Security Warning").
+//!
+//! The backend trusts loopback names and never sees the client's, so DNS rebinding and foreign pages are stopped here.
+
+use crate::reject::Reject;
+use http::header::{self, HeaderMap, HeaderValue};
+use http::request::Parts;
+
+/// The names this gateway answers to, and the pages that may call it.
+#[derive(Debug, Default)]
+pub struct Origins {
+    hosts: Vec<Box<str>>,
+    wildcards: Vec<Box<str>>,
+    allowed: Vec<Box<str>>,
+}
+
+impl Origins {
+    /// `hosts` are names without port, `*.example.com` for one more label; `allowed` are origins as browsers send them.
+    pub fn new(hosts: &[String], allowed: &[String]) -> Self {
+        let lower = |text: &String| text.to_ascii_lowercase().into_boxed_str();
+        let (wildcards, hosts): (Vec<_>, Vec<_>) = hosts.iter().partition(|host| host.starts_with("*."));
+        Self {
+            hosts: hosts.into_iter().map(lower).collect(),
+            wildcards: wildcards.into_iter().map(|host| lower(host).trim_start_matches('*').into()).collect(),
+            allowed: allowed.iter().map(lower).collect(),
+        }
+    }
+
+    /// The request's name, by `Host` and `:authority`, which must agree, is one of ours (RFC 9110, section 7.4).
+    ///
+    /// # Errors
+    /// [`Reject::Host`].
+    pub fn host(&self, request: &Parts) -> Result<(), Reject> {
+        let mut hosts = request.headers.get_all(header::HOST).iter();
+        let host = hosts.next().map(HeaderValue::as_bytes);
+        let authority = request.uri.authority().map(|a| a.as_str().as_bytes());
+        let name = match (host, authority) {
+            (Some(host), Some(authority)) if host.eq_ignore_ascii_case(authority) => host,
+            (Some(_), Some(_)) | (None, None) => return Err(Reject::Host),
+            (Some(name), None) | (None, Some(name)) => name,
+        };
+        let known = hosts.next().is_none() && self.is_ours(without_port(name).ok_or(Reject::Host)?);
+        if known { Ok(()) } else { Err(Reject::Host) }
+    }
+
+    /// The page that a browser's request comes from, if the request says so and the page is allowed.
+    ///
+    /// # Errors
+    /// [`Reject::Origin`] for any other `Origin`, `null` and doubled ones among them.
+    pub fn origin<'a>(&self, headers: &'a HeaderMap) -> Result<Option<&'a HeaderValue>, Reject> {
+        let mut origins = headers.get_all(header::ORIGIN).iter();
+        let Some(origin) = origins.next() else { return Ok(None) };
+        let allowed = self.allowed.iter().any(|known| origin.as_bytes().eq_ignore_ascii_case(known.as_bytes()));
+        if allowed && origins.next().is_none() { Ok(Some(origin)) } else { Err(Reject::Origin) }
+    }
+
+    fn is_ours(&self, name: &[u8]) -> bool {
+        self.hosts.iter().any(|known| name.eq_ignore_ascii_case(known.as_bytes()))
+            || self.wildcards.iter().any(|tail| {
+                let label = name.len().checked_sub(tail.len()).map(|n| name.split_at(n));
+                label.is_some_and(|(label, rest)| {
+                    !label.is_empty() && !label.contains(&b'.') && rest.eq_ignore_ascii_case(tail.as_bytes())
+                })
+            })
+    }
+}
+
+/// `host[:port]` without the port; brackets of IPv6 are kept off too, as certificates write addresses bare.
+fn without_port(host: &[u8]) -> Option<&[u8]> {
+    let (name, port) = match host.strip_prefix(b"[") {
+        Some(rest) => {
+            let end = rest.iter().position(|b| *b == b']')?;
+            (rest.get(..end)?, rest.get(end + 1..)?)
+        }
+        None => host.split_at(host.iter().position(|b| *b == b':').unwrap_or(host.len())),
+    };
+    let digits = match port.strip_prefix(b":") {
+        Some(digits) => digits,
+        None if port.is_empty() => return Some(name),
+        None => return None,
+    };
+    (digits.len() <= 5 && digits.iter().all(u8::is_ascii_digit)).then_some(name)
+}
+
+/// CORS for an allowed page (Fetch standard, section 3.2): what it may send, and what it may read.
+pub mod cors {
+    use super::{HeaderMap, HeaderValue, header};
+    use http::{Method, request::Parts};
+
+    /// Whether this is a preflight, which browsers send without a key.
+    pub fn is_preflight(request: &Parts) -> bool {
+        request.method == Method::OPTIONS
+            && request.headers.contains_key(header::ORIGIN)
+            && request.headers.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD)
+    }
+
+    /// What a page may send.
+    pub fn preflight(headers: &mut HeaderMap) {
+        const METHODS: HeaderValue = HeaderValue::from_static("GET, POST, DELETE");
+        const ALLOWED: &str = "content-type, accept, x-api-key, mcp-protocol-version, mcp-session-id, last-event-id, mcp-method, \
+                               mcp-name, traceparent, tracestate";
+        const HOUR: HeaderValue = HeaderValue::from_static("3600");
+        headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, METHODS);
+        headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static(ALLOWED));
+        headers.insert(header::ACCESS_CONTROL_MAX_AGE, HOUR);
+    }
+
+    /// What a page may read; on every reply to it, refusals too.
+    pub fn expose(headers: &mut HeaderMap, origin: HeaderValue) {
+        const EXPOSED: &str =
+            "mcp-session-id, www-authenticate, retry-after, ratelimit, ratelimit-policy, x-request-id";
+        headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+        headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(EXPOSED));
+        headers.append(header::VARY, HeaderValue::from_static("Origin"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http::Request;
+
+    fn host(uri: &str, hosts: &[&str]) -> Result<(), Reject> {
+        let ours = ["localhost", "127.0.0.1", "::1", "*.example.com"].map(str::to_owned);
+        let mut request = Request::builder().uri(uri);
+        for host in hosts {
+            request = request.header("host", *host);
+        }
+        Origins::new(&ours, &[]).host(&request.body(()).unwrap().into_parts().0)
+    }
+
+    #[test]
+    fn our_names_pass_with_any_port() {
+        for name in
+            ["localhost", "LOCALHOST:8443", "127.0.0.1:1", "[::1]", "[::1]:8443", "a.example.com", "A.Example.com:443"]
+        {
+            assert_eq!(host("/mcp", &[name]), Ok(()), "{name}");
+        }
+        assert_eq!(host("https://localhost/mcp", &[]), Ok(()), "an h2 :authority");
+        assert_eq!(host("https://localhost/mcp", &["localhost"]), Ok(()));
+    }
+
+    #[test]
+    fn other_names_do_not() {
+        let others = [
+            "",
+            "evil.example",
+            "localhost.evil.example",
+            "localhost:",
+            "localhost:x",
+            "localhost:123456",
+            "[::1",
+            "[::1]x",
+            "example.com",
+            "a.b.example.com",
+            ".example.com",
+            "localhost@evil",
+            "localhost,localhost",
+        ];
+        for name in others {
+            let expected = if name == "localhost:" { Ok(()) } else { Err(Reject::Host) }; // an empty port is the default (RFC 3986)
+            assert_eq!(host("/mcp", &[name]), expected, "{name}");
+        }
+        assert_eq!(host("/mcp", &[]), Err(Reject::Host));
+        assert_eq!(host("/mcp", &["localhost", "localhost"]), Err(Reject::Host));
+        assert_eq!(host("https://localhost/mcp", &["127.0.0.1"]), Err(Reject::Host), "they must agree");
+    }
+
+    #[test]
+    fn only_listed_origins_pass() {
+        let origins = Origins::new(&[], &["https://app.example".to_owned()]);
+        let seen = |values: &[&str]| {
+            let mut headers = HeaderMap::new();
+            values.iter().for_each(|v| assert!(!headers.append("origin", v.parse().unwrap()) || values.len() > 1));
+            origins.origin(&headers).map(|o| o.is_some())
+        };
+        assert_eq!(seen(&[]), Ok(false));
+        assert_eq!(seen(&["https://app.example"]), Ok(true));
+        for other in ["null", "", "http://app.example", "https://app.example:444", "https://app.example.evil"] {
+            assert_eq!(seen(&[other]), Err(Reject::Origin), "{other}");
+        }
+        assert_eq!(seen(&["https://app.example", "https://app.example"]), Err(Reject::Origin));
+    }
+}

@@ -1,0 +1,100 @@
+//! What a caller gets who is refused: a body that both HTTP and JSON-RPC clients read, and headers that say no more.
+
+use crate::reject::Reject;
+use bytes::Bytes;
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use http::{Response, StatusCode};
+
+/// A refusal with what is known of the request.
+#[derive(Debug)]
+pub struct Refusal {
+    /// The row.
+    pub reject: Reject,
+    /// The JSON text of the caller's request id, to be echoed.
+    pub id: Option<Box<str>>,
+    /// A sentence that replaces the row's, where the row cannot know enough.
+    pub detail: Option<Bytes>,
+}
+
+impl From<Reject> for Refusal {
+    fn from(reject: Reject) -> Self {
+        Self { reject, id: None, detail: None }
+    }
+}
+
+impl Refusal {
+    /// The answer: `{"jsonrpc":"2.0","id":..,"error":{"code":..,"message":..},"detail":..}`.
+    pub fn response(&self) -> Response<Bytes> {
+        let row = self.reject.row();
+        let mut response = Response::new(self.body(row.code, row.sentence));
+        *response.status_mut() = row.status;
+        let headers = response.headers_mut();
+        headers.reserve(8);
+        if row.status == StatusCode::UNAUTHORIZED {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("ApiKey realm=\"API\""));
+        }
+        if row.status == StatusCode::SERVICE_UNAVAILABLE {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        ours(headers);
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        response
+    }
+
+    fn body(&self, code: i32, sentence: &'static str) -> Bytes {
+        let sentence = self.detail.as_deref().map_or(sentence, |text| std::str::from_utf8(text).unwrap_or(sentence));
+        let sentence = sentence.replace('\\', "\\\\").replace('"', "\\\""); // routes and sentences hold no control character
+        let id = self.id.as_deref().unwrap_or("null");
+        format!(
+            "{{\"jsonrpc\":\"2.0\",\"id\":{id},\"error\":{{\"code\":{code},\"message\":\"{sentence}\"}},\"detail\":\"{sentence}\"}}"
+        )
+        .into()
+    }
+}
+
+/// Headers of every reply that is our own.
+pub fn ours(headers: &mut HeaderMap) {
+    const NOSNIFF: HeaderValue = HeaderValue::from_static("nosniff");
+    const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
+    headers.insert(header::CACHE_CONTROL, NO_STORE);
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, NOSNIFF);
+}
+
+/// The header that names a request in every reply.
+pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::Value;
+
+    #[test]
+    fn every_refusal_is_json_that_both_worlds_read() {
+        for reject in Reject::ALL {
+            let refusal = Refusal { reject, id: Some("\"a\\\"b\"".into()), detail: None };
+            let response = refusal.response();
+            let body: Value = serde_json::from_slice(response.body()).unwrap();
+            let row = reject.row();
+            assert_eq!(response.status(), row.status);
+            assert_eq!(body["id"], "a\"b");
+            assert_eq!(body["error"]["code"], row.code);
+            assert_eq!(body["error"]["message"], row.sentence);
+            assert_eq!(body["detail"], row.sentence);
+            assert_eq!(response.headers().contains_key("www-authenticate"), row.status == 401);
+        }
+    }
+
+    #[test]
+    fn the_body_of_a_missing_key_is_the_one_that_clients_know() {
+        let body = Refusal::from(Reject::KeyMissing).response().into_body();
+        let text = r#"{"jsonrpc":"2.0","id":null,"error":{"code":-32001,"message":"Missing API key. Provide 'X-API-Key' header."},"detail":"Missing API key. Provide 'X-API-Key' header."}"#;
+        assert_eq!(&body[..], text.as_bytes());
+    }
+
+    #[test]
+    fn a_detail_replaces_the_sentence() {
+        let refusal = Refusal { detail: Some("see \"/mcp\"".into()), ..Reject::Path.into() };
+        let body: Value = serde_json::from_slice(refusal.response().body()).unwrap();
+        assert_eq!((&body["id"], &body["detail"]), (&Value::Null, &"see \"/mcp\"".into()));
+    }
+}

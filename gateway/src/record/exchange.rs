@@ -1,0 +1,283 @@
+//! The record of one request, written when it is dropped: whatever happens to the request, its record happens.
+
+use super::meters::{Cell, HttpMethod};
+use super::{End, Metrics, Outcome, Snapshot};
+use crate::access::Principal;
+use crate::mcp::{Call, Method as Rpc};
+use crate::reject::Reject;
+use http::StatusCode;
+use std::cell;
+use std::fmt::Write as _;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Instant;
+use tracing::{enabled, info};
+
+/// The name under which request lines are logged; `log.level = "warn"` or `"info,gateway::request=off"` silences them.
+macro_rules! request_target {
+    () => {
+        "gateway::request"
+    };
+}
+
+/// Longest tool name that is logged, in bytes.
+const LONGEST_NAME: usize = 128;
+
+/// One worker's recorder.
+pub struct Recorder {
+    metrics: Arc<Metrics>,
+    worker: usize,
+    seed: [u64; 2],
+    opened: cell::Cell<u64>,
+}
+
+impl Recorder {
+    /// For `worker`; `seed` is random, and makes request ids of different workers and processes differ.
+    pub fn new(metrics: Arc<Metrics>, worker: usize, seed: [u64; 2]) -> Self {
+        Self { metrics, worker, seed, opened: cell::Cell::new(0) }
+    }
+
+    /// This worker's counters.
+    pub fn meters(&self) -> &super::WorkerMeters {
+        self.metrics.worker(self.worker)
+    }
+}
+
+/// The record of one request, from its head to its last byte.
+///
+/// It is settled once, with an [`Outcome`], and ended once, with an [`End`]. One that is dropped unsettled was abandoned
+/// by the client, or, while the thread panics, crashed. Dropping counts and logs; it never waits.
+pub struct Exchange {
+    recorder: Rc<Recorder>,
+    live: Snapshot,
+    opened: Instant,
+    peer: SocketAddr,
+    secure: bool,
+    number: u64,
+    client: Option<u32>,
+    key: u32,
+    route: u16,
+    method: HttpMethod,
+    rpc: Option<Rpc>,
+    outcome: Option<Outcome>,
+    end: Option<End>,
+    streaming: bool,
+    long: bool,
+    bytes: u64,
+    name: Option<Box<str>>,
+}
+
+impl Exchange {
+    /// Begins the record of a request that has just been read.
+    pub fn open(recorder: &Rc<Recorder>, live: Snapshot, peer: SocketAddr, secure: bool, method: HttpMethod) -> Self {
+        let number = recorder.opened.get();
+        recorder.opened.set(number.wrapping_add(1));
+        Self {
+            recorder: recorder.clone(),
+            live,
+            opened: Instant::now(),
+            peer,
+            secure,
+            number,
+            client: None,
+            key: 0,
+            route: u16::MAX,
+            method,
+            rpc: None,
+            outcome: None,
+            end: None,
+            streaming: false,
+            long: false,
+            bytes: 0,
+            name: None,
+        }
+    }
+
+    /// The request's id: 32 hexadecimal digits, unique in this fleet for all that chance allows.
+    pub fn request_id(&self) -> [u8; 32] {
+        const DIGITS: [u8; 16] = *b"0123456789abcdef";
+        let [high, low] = self.recorder.seed;
+        let id = (u128::from(high) << 64 | u128::from(spread(low.wrapping_add(self.number)))).to_be_bytes();
+        let mut text = [0; 32];
+        for (pair, byte) in text.chunks_exact_mut(2).zip(id) {
+            if let [a, b] = pair {
+                *a = DIGITS.get(usize::from(byte >> 4)).copied().unwrap_or(b'0');
+                *b = DIGITS.get(usize::from(byte & 15)).copied().unwrap_or(b'0');
+            }
+        }
+        text
+    }
+
+    /// Where the request came from.
+    pub fn peer(&self) -> SocketAddr {
+        self.peer
+    }
+
+    /// Whether it came by TLS.
+    pub fn is_secure(&self) -> bool {
+        self.secure
+    }
+
+    /// The snapshot that this request is judged by.
+    pub fn live(&self) -> Snapshot {
+        self.live.clone()
+    }
+
+    /// Which route it took, by number; see [`Metrics::new`].
+    pub fn routed(&mut self, route: Option<usize>) {
+        self.route = route.and_then(|n| u16::try_from(n).ok()).unwrap_or(u16::MAX);
+    }
+
+    /// Who sent it.
+    pub fn authenticated(&mut self, principal: &Principal<'_>) {
+        self.client = u32::try_from(principal.client().slot()).ok();
+        self.key = u32::try_from(principal.key().slot()).unwrap_or(u32::MAX);
+        self.recorder.meters().accepted.add(1);
+    }
+
+    /// What it asks.
+    pub fn asks(&mut self, call: &Call<'_>) {
+        self.rpc = Some(call.method());
+        self.long = call.method() == Rpc::SubscriptionsListen;
+        if enabled!(target: request_target!(), tracing::Level::INFO) {
+            self.name = call.name().map(loggable);
+        }
+    }
+
+    /// The upstream's answer is passed on.
+    pub fn relayed(&mut self, status: StatusCode, event_stream: bool) {
+        self.outcome = Some(Outcome::Relayed(status));
+        self.long |= self.method == HttpMethod::Get && event_stream;
+        if event_stream && let Some(shard) = self.shard() {
+            shard.streams_open.add(1);
+            self.streaming = true;
+        }
+    }
+
+    /// The gateway said no.
+    pub fn rejected(&mut self, reject: Reject) {
+        self.outcome = Some(Outcome::Rejected(reject));
+    }
+
+    /// The gateway answered by itself, and it was no refusal.
+    pub fn answered(&mut self, status: StatusCode) {
+        self.outcome = Some(Outcome::Answered(status));
+    }
+
+    /// Body bytes were passed on.
+    pub fn passed(&mut self, bytes: usize) {
+        self.bytes += bytes as u64;
+    }
+
+    /// How the body ended; the first word stands.
+    pub fn ended(&mut self, end: End) {
+        self.end.get_or_insert(end);
+    }
+
+    fn shard(&self) -> Option<&super::meters::ClientShard> {
+        match self.client {
+            Some(slot) => self.live.meters.shard(slot as usize, self.recorder.worker),
+            None => Some(&self.recorder.meters().anonymous),
+        }
+    }
+
+    fn count(&self, outcome: Outcome) {
+        let routes = self.recorder.metrics.routes();
+        let route = usize::from(self.route).min(routes - 1);
+        if let Some(shard) = self.shard() {
+            shard.requests.count(routes, Cell { route, method: self.method, outcome: outcome.index() });
+            if self.streaming {
+                shard.streams_open.sub(1);
+            }
+        }
+    }
+
+    #[cold]
+    fn log(&self, outcome: Outcome, end: Option<End>) {
+        let client = self.client.and_then(|slot| self.live.access.clients().get(slot as usize));
+        let key = client.and_then(|_| self.live.access.key(self.key as usize));
+        let id = self.request_id();
+        info!(
+            target: request_target!(),
+            request_id = std::str::from_utf8(&id).unwrap_or_default(),
+            client = client.map(|c| c.id().as_str()),
+            key_id = key.map(|k| k.id().as_str()),
+            peer = %self.peer,
+            method = self.method.as_str(),
+            rpc = self.rpc.map(Rpc::as_str),
+            tool = self.name.as_deref(),
+            status = outcome.status(),
+            outcome = outcome.word(),
+            end = end.map(End::word),
+            bytes = self.bytes,
+            ms = self.opened.elapsed().as_secs_f64() * 1e3,
+        );
+    }
+}
+
+impl Drop for Exchange {
+    fn drop(&mut self) {
+        let crashed = std::thread::panicking();
+        let outcome = self.outcome.unwrap_or(if crashed { Outcome::Crashed } else { Outcome::Abandoned });
+        let relayed = matches!(outcome, Outcome::Relayed(_));
+        let end = self.end.or(relayed.then_some(End::ClientLeft));
+        self.count(outcome);
+        if !self.long {
+            self.recorder.meters().request_duration.observe(self.opened.elapsed());
+        }
+        if enabled!(target: request_target!(), tracing::Level::INFO) {
+            self.log(outcome, end);
+        }
+    }
+}
+
+/// A name from a request, made safe for a log line: no control characters, bounded.
+fn loggable(name: &str) -> Box<str> {
+    let mut text = String::with_capacity(name.len().min(LONGEST_NAME));
+    for c in name.chars() {
+        if text.len() >= LONGEST_NAME {
+            text.push('…');
+            break;
+        }
+        if c.is_control() || matches!(c, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}') {
+            let _ = write!(text, "{}", c.escape_unicode());
+        } else {
+            text.push(c);
+        }
+    }
+    text.into()
+}
+
+/// Numbers in a row become numbers that share nothing; no two become one (splitmix64's finalizer is a bijection).
+fn spread(mut n: u64) -> u64 {
+    n = (n ^ (n >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    n = (n ^ (n >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    n ^ (n >> 31)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn a_logged_name_cannot_break_its_line(name: String) {
+            let text = loggable(&name);
+            prop_assert!(!text.chars().any(char::is_control));
+            prop_assert!(text.len() <= LONGEST_NAME + 12);
+        }
+
+        #[test]
+        fn neighbours_get_different_ids(n: u64) {
+            prop_assert_ne!(spread(n), spread(n.wrapping_add(1)));
+        }
+    }
+
+    #[test]
+    fn names_keep_what_is_harmless() {
+        assert_eq!(&*loggable("get_alerts"), "get_alerts");
+        assert_eq!(&*loggable("a\nb\u{202e}c"), "a\\u{a}b\\u{202e}c");
+    }
+}

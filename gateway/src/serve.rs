@@ -1,0 +1,227 @@
+//! How the process lives: read, bind, serve, drain. [`run`] is all of it on one screen.
+
+pub mod admin;
+mod drain;
+mod listener;
+mod logging;
+mod remote;
+pub mod tls;
+mod worker;
+
+pub use drain::Phase;
+
+use crate::access::Access;
+use crate::config::settings::{Settings, Upstream as UpstreamSettings};
+use crate::config::{ConfigError, keys_file};
+use crate::proxy::origin::Origins;
+use crate::proxy::routes::Routes;
+use crate::record::{Certificate, Live, Meters, Metrics};
+use admin::Admin;
+use arc_swap::ArcSwap;
+use drain::Drain;
+use listener::Listeners;
+use rustls::ServerConfig;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::SystemTime;
+use tls::{Identity, TlsError};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tracing::{info, warn};
+
+/// Why the process did not serve.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// A file of the operator's.
+    #[error("{0}")]
+    Config(#[from] ConfigError),
+    /// Certificate or key.
+    #[error("{0}")]
+    Tls(#[from] TlsError),
+    /// The certificate is not valid now.
+    #[error("{file}: the certificate is not valid now; it runs from {from} to {to}")]
+    Certificate {
+        /// Its file.
+        file: String,
+        /// Start of its life, RFC 3339.
+        from: String,
+        /// End of its life, RFC 3339.
+        to: String,
+    },
+    /// An address cannot be bound.
+    #[error("cannot listen on {address} ({what}): {cause}")]
+    Bind {
+        /// The address.
+        address: std::net::SocketAddr,
+        /// The member that names it.
+        what: &'static str,
+        /// Why, and what to do.
+        cause: String,
+    },
+    /// Something of ours.
+    #[error("cannot start: {0}")]
+    Start(#[from] io::Error),
+}
+
+impl ServeError {
+    /// Whether the operator's configuration is at fault (exit 64), or we are (exit 1).
+    pub fn is_configuration(&self) -> bool {
+        matches!(self, ServeError::Config(_) | ServeError::Tls(_) | ServeError::Certificate { .. })
+    }
+}
+
+/// What all workers share.
+struct Shared {
+    live: Arc<ArcSwap<Live>>,
+    server: ArcSwap<ServerConfig>,
+    origins: Arc<ArcSwap<Origins>>,
+    routes: Arc<Routes>,
+    metrics: Arc<Metrics>,
+    drain: Drain,
+    upstream: UpstreamSettings,
+    connector: Option<crate::upstream::Connector>,
+    limits: crate::config::settings::Limits,
+}
+
+/// Serves until a signal says otherwise: `gateway serve`.
+///
+/// # Errors
+/// Anything that keeps the gateway from starting. Once it serves, it ends well.
+pub fn run(config: &Path) -> Result<(), ServeError> {
+    let settings = Settings::read(config)?;
+    logging::start(&settings.log);
+    let identity = identity(&settings)?;
+    let access = Access::build(keys_file::read(&settings.keys_file)?)
+        .map_err(|error| ConfigError::of_file(&settings.keys_file, error))?;
+    keys_file::warnings(&settings.keys_file).iter().for_each(|warning| warn!("{warning}"));
+    raise_file_limit();
+    let workers = worker_count(&settings);
+    let shared = Arc::new(share(&settings, &identity, access, workers)?);
+    let listeners = Listeners::bind(&settings.listen, workers)?;
+    announce(&settings, &listeners, workers, &shared);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(live(&settings, shared, listeners))
+}
+
+/// From the first connection to the last.
+async fn live(settings: &Settings, shared: Arc<Shared>, listeners: Listeners) -> Result<(), ServeError> {
+    let mut signals = Signals::new()?;
+    let threads = listeners
+        .workers
+        .into_iter()
+        .enumerate()
+        .map(|(index, sockets)| worker::start(index, sockets, shared.clone()))
+        .collect::<io::Result<Vec<_>>>()?;
+    let admin = Admin { metrics: shared.metrics.clone(), phase: shared.drain.watch() };
+    let admin = tokio::spawn(admin.serve(listeners.admin));
+    info!("ready");
+    let name = signals.next().await;
+    info!(signal = name, streams = shared.metrics.streams_open(), "draining");
+    tokio::select! {
+        () = drained(settings, &shared, threads) => info!("drained"),
+        name = signals.next() => warn!(signal = name, "second signal: ending at once"),
+    }
+    admin.abort();
+    Ok(())
+}
+
+/// Walks the phases of the end; returns when the last connection is closed.
+async fn drained(settings: &Settings, shared: &Shared, threads: Vec<JoinHandle<()>>) {
+    shared.drain.enter(Phase::Unready);
+    tokio::time::sleep(settings.drain.delay).await;
+    shared.drain.enter(Phase::Finishing);
+    let joined = tokio::task::spawn_blocking(move || {
+        for thread in threads {
+            if thread.join().is_err() {
+                warn!("a worker ended by a panic");
+            }
+        }
+    });
+    tokio::pin!(joined);
+    if tokio::time::timeout(settings.drain.timeout, &mut joined).await.is_err() {
+        warn!(streams = shared.metrics.streams_open(), "drain.timeout has passed: closing what is left");
+        shared.drain.enter(Phase::Closing);
+        // workers end their streams and give up a moment later whatever is left
+        let _ = joined.await;
+    }
+}
+
+fn identity(settings: &Settings) -> Result<Identity, ServeError> {
+    let tls = &settings.tls;
+    let identity = Identity::load(&tls.certificate, &tls.private_key, tls.min_version)?;
+    if identity.is_valid(SystemTime::now()) {
+        return Ok(identity);
+    }
+    let date = |time| humantime::format_rfc3339_seconds(time).to_string();
+    let file = tls.certificate.display().to_string();
+    Err(ServeError::Certificate { file, from: date(identity.not_before), to: date(identity.not_after) })
+}
+
+fn share(settings: &Settings, identity: &Identity, access: Access, workers: usize) -> Result<Shared, ServeError> {
+    let routes = &settings.routes;
+    let meters = Meters::build(&access, workers, &Meters::default());
+    let live = Arc::new(ArcSwap::from_pointee(Live { access, meters }));
+    let name = identity.names.first().cloned().unwrap_or_default();
+    let certificate = Certificate { name, not_after: identity.not_after };
+    let labels = Routes::labels(&routes.protected, &routes.public);
+    let hosts = if settings.listen.public_hosts.is_empty() { &identity.names } else { &settings.listen.public_hosts };
+    Ok(Shared {
+        metrics: Arc::new(Metrics::new(workers, labels, live.clone(), certificate)),
+        live,
+        server: ArcSwap::new(identity.server.clone()),
+        origins: Arc::new(ArcSwap::from_pointee(Origins::new(hosts, &settings.listen.allowed_origins))),
+        routes: Arc::new(Routes::new(&routes.protected, &routes.public)),
+        drain: Drain::default(),
+        connector: remote::connector(&settings.upstream)?,
+        upstream: settings.upstream.clone(),
+        limits: settings.limits.clone(),
+    })
+}
+
+fn announce(settings: &Settings, listeners: &Listeners, workers: usize, shared: &Shared) {
+    let access = &shared.live.load().access;
+    info!(
+        version = env!("CARGO_PKG_VERSION"),
+        public = %listeners.addresses.public,
+        admin = %listeners.addresses.admin,
+        plaintext = listeners.addresses.plaintext.map(tracing::field::display),
+        upstream = %settings.upstream.address,
+        workers,
+        clients = access.clients().len(),
+        keys = access.keys().count(),
+        "listening"
+    );
+}
+
+fn worker_count(settings: &Settings) -> usize {
+    let cpus = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    settings.workers.map_or(cpus, std::num::NonZero::get)
+}
+
+/// Every stream holds two descriptors; the soft limit that shells and service managers set is for programs that select().
+fn raise_file_limit() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum }) {
+        warn!(%error, "cannot raise the limit of open files");
+    }
+}
+
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn new() -> io::Result<Self> {
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    async fn next(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.terminate.recv() => "SIGTERM",
+            _ = self.interrupt.recv() => "SIGINT",
+        }
+    }
+}

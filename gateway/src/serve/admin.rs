@@ -1,0 +1,103 @@
+//! The operator's door: metrics and probes, plain HTTP, never on the public port.
+
+use super::Phase;
+use crate::record::Metrics;
+use bytes::Bytes;
+use http::header::{self, HeaderValue};
+use http::{Method, Request, Response, StatusCode};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use std::convert::Infallible;
+use std::io;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tracing::{debug, error};
+
+/// Most admin connections at once; a scraper needs one.
+const MOST: usize = 64;
+/// Longest life of an admin connection.
+const LIFE: Duration = Duration::from_secs(60);
+
+/// What the operator's door shows.
+#[derive(Clone)]
+pub struct Admin {
+    pub(super) metrics: Arc<Metrics>,
+    pub(super) phase: watch::Receiver<Phase>,
+}
+
+impl Admin {
+    /// Answers until it is dropped.
+    pub(super) async fn serve(self, listener: std::net::TcpListener) {
+        let listener = match TcpListener::from_std(listener) {
+            Ok(listener) => listener,
+            Err(cause) => return error!(%cause, "the admin listener cannot be served"),
+        };
+        let places = Arc::new(tokio::sync::Semaphore::new(MOST));
+        loop {
+            let Ok(place) = places.clone().acquire_owned().await else { return };
+            match listener.accept().await {
+                Ok((socket, peer)) => {
+                    let admin = self.clone();
+                    tokio::spawn(async move {
+                        let service = service_fn(move |request| {
+                            let answer = admin.answer(&request);
+                            async { Ok::<_, Infallible>(answer) }
+                        });
+                        let served = http1::Builder::new().serve_connection(TokioIo::new(socket), service);
+                        if let Ok(Err(cause)) = tokio::time::timeout(LIFE, served).await {
+                            debug!(%peer, %cause, "admin connection broke");
+                        }
+                        drop(place);
+                    });
+                }
+                Err(cause) => pause(&cause).await,
+            }
+        }
+    }
+
+    fn answer(&self, request: &Request<Incoming>) -> Response<Full<Bytes>> {
+        if !matches!(*request.method(), Method::GET | Method::HEAD) {
+            return text(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD here\n".into());
+        }
+        match request.uri().path() {
+            "/metrics" => {
+                let mut response = text(StatusCode::OK, self.metrics.text());
+                let kind = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
+                response.headers_mut().insert(header::CONTENT_TYPE, kind);
+                response
+            }
+            "/livez" => text(StatusCode::OK, "ok\n".into()),
+            "/readyz" => self.ready(),
+            _ => text(StatusCode::NOT_FOUND, "not found; here are /metrics, /livez and /readyz\n".into()),
+        }
+    }
+
+    fn ready(&self) -> Response<Full<Bytes>> {
+        if *self.phase.borrow() != Phase::Serving {
+            return text(StatusCode::SERVICE_UNAVAILABLE, "draining\n".into());
+        }
+        if self.metrics.certificate_ends() < SystemTime::now() {
+            return text(StatusCode::SERVICE_UNAVAILABLE, "the certificate has expired\n".into());
+        }
+        text(StatusCode::OK, "ok\n".into())
+    }
+}
+
+/// An accept that failed is no reason to stop accepting; running out of descriptors is one to wait a little.
+pub(super) async fn pause(cause: &io::Error) {
+    error!(%cause, "cannot accept a connection");
+    tokio::time::sleep(Duration::from_millis(50)).await;
+}
+
+fn text(status: StatusCode, body: String) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::from(body));
+    *response.status_mut() = status;
+    let kind = HeaderValue::from_static("text/plain; charset=utf-8");
+    response.headers_mut().insert(header::CONTENT_TYPE, kind);
+    response
+}

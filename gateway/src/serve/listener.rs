@@ -1,0 +1,87 @@
+//! The sockets that connections come in by. All are bound before anything is served.
+
+use super::ServeError;
+use crate::config::settings::Listen;
+use std::io;
+use std::net::SocketAddr;
+use tokio::net::TcpSocket;
+
+/// Connections that the kernel holds for us before it refuses.
+const BACKLOG: u32 = 4096;
+
+/// What was bound, with the ports that the kernel chose where 0 was asked for.
+pub(super) struct Addresses {
+    pub(super) public: SocketAddr,
+    pub(super) admin: SocketAddr,
+    pub(super) plaintext: Option<SocketAddr>,
+}
+
+/// The sockets of one worker.
+pub(super) struct Sockets {
+    pub(super) public: std::net::TcpListener,
+    pub(super) plaintext: Option<std::net::TcpListener>,
+}
+
+/// All sockets of the process.
+pub(super) struct Listeners {
+    pub(super) workers: Vec<Sockets>,
+    pub(super) admin: std::net::TcpListener,
+    pub(super) addresses: Addresses,
+}
+
+impl Listeners {
+    /// Binds everything: each worker gets sockets of its own, among which the kernel spreads new connections.
+    pub(super) fn bind(listen: &Listen, workers: usize) -> Result<Self, ServeError> {
+        // registering a socket needs a reactor, even if another one will serve it
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
+        let _entered = runtime.enter();
+        let admin = bind(listen.admin, "listen.admin", 1)?;
+        let public = bind(listen.public, "listen.public", workers)?;
+        let plaintext = listen.plaintext.map(|address| bind(address, "listen.plaintext", workers)).transpose()?;
+        let addresses = Addresses {
+            public: first_address(&public)?,
+            admin: first_address(&admin)?,
+            plaintext: plaintext.as_deref().map(first_address).transpose()?,
+        };
+        let plaintext = plaintext.unwrap_or_default().into_iter().map(Some).chain(std::iter::repeat_with(|| None));
+        let workers =
+            public.into_iter().zip(plaintext).map(|(public, plaintext)| Sockets { public, plaintext }).collect();
+        let admin = admin.into_iter().next().ok_or(io::Error::from(io::ErrorKind::AddrNotAvailable))?;
+        Ok(Self { workers, admin, addresses })
+    }
+}
+
+fn first_address(sockets: &[std::net::TcpListener]) -> io::Result<SocketAddr> {
+    sockets.first().ok_or(io::Error::from(io::ErrorKind::AddrNotAvailable))?.local_addr()
+}
+
+/// Binds `address` `count` times. `SO_REUSEPORT` would let a second gateway of the same user bind silently beside a
+/// running one, so the port is first taken without it: a taken port is an error, not half of the connections.
+fn bind(address: SocketAddr, what: &'static str, count: usize) -> Result<Vec<std::net::TcpListener>, ServeError> {
+    let failed = |cause: io::Error| ServeError::Bind { address, what, cause: explain(&cause) };
+    let alone = socket(address, false).map_err(failed)?;
+    let bound = alone.local_addr().map_err(failed)?;
+    drop(alone);
+    (0..count).map(|_| listen(socket(bound, true)?)).collect::<io::Result<_>>().map_err(failed)
+}
+
+fn socket(address: SocketAddr, shared: bool) -> io::Result<TcpSocket> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    socket.set_reuseaddr(true)?; // or connections in TIME_WAIT would keep a restart from its port
+    socket.set_reuseport(shared)?;
+    socket.bind(address)?;
+    Ok(socket)
+}
+
+fn listen(socket: TcpSocket) -> io::Result<std::net::TcpListener> {
+    socket.listen(BACKLOG)?.into_std()
+}
+
+fn explain(cause: &io::Error) -> String {
+    match cause.kind() {
+        io::ErrorKind::AddrInUse => "the port is taken; stop what listens there, or choose another".to_owned(),
+        io::ErrorKind::PermissionDenied => "ports below 1024 need CAP_NET_BIND_SERVICE; choose a higher one".to_owned(),
+        io::ErrorKind::AddrNotAvailable => "this machine has no such address".to_owned(),
+        _ => cause.to_string(),
+    }
+}

@@ -1,0 +1,298 @@
+//! One worker: a thread with its own sockets, its own runtime and its own connections to the upstream.
+
+use super::admin::pause;
+use super::listener::Sockets;
+use super::{Phase, Shared};
+use crate::clock::{Clock, Deadline};
+use crate::proxy::{Door, Gateway};
+use crate::record::{Recorder, Snapshots};
+use crate::upstream::Upstream;
+use hyper::body::Incoming;
+use hyper::server::conn::{http1, http2};
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use rustls::ServerConfig;
+use std::cell::Cell;
+use std::convert::Infallible;
+use std::future::{Future, poll_fn};
+use std::io;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::thread::JoinHandle;
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Notify;
+use tokio::task::{LocalSet, spawn_local};
+use tokio_rustls::TlsAcceptor;
+use tracing::{debug, error};
+
+/// Largest request head over HTTP/1.1, in bytes, and most fields in it.
+const HEAD: (usize, usize) = (32 * 1024, 100);
+/// Streams that one h2 connection may have open.
+const STREAMS: u32 = 100;
+/// Largest header list over h2, in bytes.
+const HEADER_LIST: u32 = 16 * 1024;
+/// How long streams that are ended have to say so.
+const FAREWELL: Duration = Duration::from_millis(500);
+
+/// Starts the worker's thread. It ends when its last connection has ended after [`Phase::Finishing`].
+pub(super) fn start(index: usize, sockets: Sockets, shared: Arc<Shared>) -> io::Result<JoinHandle<()>> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    std::thread::Builder::new().name(format!("worker-{index}")).spawn(move || {
+        let local = LocalSet::new();
+        if let Err(cause) = local.block_on(&runtime, run(index, sockets, shared)) {
+            error!(%cause, "a worker cannot serve");
+        }
+    })
+}
+
+async fn run(index: usize, sockets: Sockets, shared: Arc<Shared>) -> io::Result<()> {
+    let worker = Rc::new(Worker::new(index, shared)?);
+    let clock = worker.clock.clone();
+    spawn_local(async move { clock.run().await });
+    let upstream = worker.gateway.upstream.clone();
+    spawn_local(async move { upstream.watch().await });
+    let mut accepting = vec![spawn_local(accept(worker.clone(), TcpListener::from_std(sockets.public)?, true))];
+    if let Some(plaintext) = sockets.plaintext {
+        accepting.push(spawn_local(accept(worker.clone(), TcpListener::from_std(plaintext)?, false)));
+    }
+    let mut phase = worker.shared.drain.watch();
+    let _ = phase.wait_for(|phase| *phase >= Phase::Finishing).await;
+    worker.finishing.set(true);
+    worker.clock.wake_all();
+    for task in accepting {
+        let _ = task.await;
+    }
+    tokio::select! {
+        () = worker.empty() => {}
+        _ = phase.wait_for(|phase| *phase >= Phase::Closing) => {
+            worker.gateway.closing.set(true);
+            worker.clock.wake_all();
+            let _ = tokio::time::timeout(FAREWELL, worker.empty()).await;
+        }
+    }
+    Ok(())
+}
+
+/// What the connections of a worker share.
+struct Worker {
+    shared: Arc<Shared>,
+    gateway: Rc<Gateway>,
+    clock: Clock,
+    finishing: Cell<bool>,
+    open: Cell<usize>,
+    closed: Notify,
+    http1: http1::Builder,
+    http2: http2::Builder<Local>,
+}
+
+impl Worker {
+    fn new(index: usize, shared: Arc<Shared>) -> io::Result<Self> {
+        let clock = Clock::new();
+        let mut seed = [0; 16];
+        aws_lc_rs::rand::fill(&mut seed).map_err(|_| io::Error::other("the system gives no random numbers"))?;
+        let [high, low] = [0, 1]
+            .map(|i| u64::from_le_bytes(std::array::from_fn(|j| seed.get(i * 8 + j).copied().unwrap_or_default())));
+        let settings = &shared.upstream;
+        let upstream = Upstream::new(
+            settings.address.clone(),
+            settings.head_timeout,
+            settings.idle_timeout,
+            shared.connector.clone(),
+            clock.clone(),
+        );
+        let gateway = Gateway {
+            snapshots: Snapshots::new(shared.live.clone()),
+            origins: shared.origins.clone(),
+            routes: shared.routes.clone(),
+            upstream: Rc::new(upstream),
+            upstream_host: settings.address.host().into(),
+            recorder: Rc::new(Recorder::new(shared.metrics.clone(), index, [high, low])),
+            max_body: shared.limits.max_body,
+            closing: Rc::default(),
+        };
+        let mut http1 = http1::Builder::new();
+        http1.max_header_size(HEAD.0).max_headers(HEAD.1);
+        let mut http2 = http2::Builder::new(Local);
+        http2.max_concurrent_streams(STREAMS).max_header_list_size(HEADER_LIST);
+        Ok(Self {
+            shared,
+            gateway: Rc::new(gateway),
+            clock,
+            finishing: Cell::new(false),
+            open: Cell::new(0),
+            closed: Notify::new(),
+            http1,
+            http2,
+        })
+    }
+
+    /// Waits until no connection is left.
+    async fn empty(&self) {
+        while self.open.get() > 0 {
+            self.closed.notified().await;
+        }
+    }
+}
+
+/// Accepts until the worker finishes, and then what the kernel has queued: a connection that was accepted by the kernel
+/// would be reset by closing the socket.
+async fn accept(worker: Rc<Worker>, listener: TcpListener, secure: bool) {
+    let mut deadline = worker.clock.deadline();
+    loop {
+        let accepted = poll_fn(|cx| match listener.poll_accept(cx) {
+            Poll::Pending if worker.finishing.get() => Poll::Ready(None),
+            Poll::Pending => {
+                let _ = deadline.poll(cx); // woken when the worker finishes
+                Poll::Pending
+            }
+            Poll::Ready(accepted) => Poll::Ready(Some(accepted)),
+        });
+        match accepted.await {
+            None => return,
+            Some(Ok((socket, peer))) => {
+                let open = Open::new(worker.clone());
+                spawn_local(connection(open, socket, peer, secure));
+            }
+            Some(Err(cause)) => pause(&cause).await,
+        }
+    }
+}
+
+/// Counts a connection for as long as it lives.
+struct Open(Rc<Worker>);
+
+impl Open {
+    fn new(worker: Rc<Worker>) -> Self {
+        worker.open.set(worker.open.get() + 1);
+        worker.gateway.recorder.meters().connections_open.add(1);
+        Self(worker)
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.open.set(self.0.open.get() - 1);
+        self.0.gateway.recorder.meters().connections_open.sub(1);
+        self.0.closed.notify_one();
+    }
+}
+
+async fn connection(open: Open, socket: TcpStream, peer: SocketAddr, secure: bool) {
+    let worker = &open.0;
+    if let Err(cause) = socket.set_nodelay(true) {
+        return debug!(%peer, %cause, "a connection broke");
+    }
+    let door = Door { peer, secure };
+    if !secure {
+        return http1(worker, socket, door).await;
+    }
+    // boxed: a handshake's state would else stay allocated for as long as the connection
+    let handshake = Box::pin(handshake(worker.shared.server.load_full(), socket, worker));
+    match handshake.await {
+        Ok(stream) if stream.get_ref().1.alpn_protocol() == Some(b"h2") => http2(worker, stream, door).await,
+        Ok(stream) => http1(worker, stream, door).await,
+        Err(cause) => {
+            worker.gateway.recorder.meters().handshakes_failed.add(1);
+            debug!(%peer, %cause, "no TLS handshake");
+        }
+    }
+}
+
+type Tls = tokio_rustls::server::TlsStream<TcpStream>;
+
+async fn handshake(server: Arc<ServerConfig>, socket: TcpStream, worker: &Worker) -> io::Result<Tls> {
+    let mut deadline = worker.clock.deadline();
+    deadline.arm(worker.shared.limits.handshake_timeout);
+    let mut accepting = pin!(TlsAcceptor::from(server).accept(socket));
+    poll_fn(|cx| match accepting.as_mut().poll(cx) {
+        Poll::Pending => deadline.poll(cx).map(|()| Err(io::ErrorKind::TimedOut.into())),
+        ready => ready,
+    })
+    .await
+}
+
+async fn http1<S: AsyncRead + AsyncWrite + Unpin + 'static>(worker: &Rc<Worker>, stream: S, door: Door) {
+    let gateway = worker.gateway.clone();
+    let service = service_fn(move |request: http::Request<Incoming>| {
+        let answered = gateway.clone().handle(door, request);
+        async { Ok::<_, Infallible>(answered.await) }
+    });
+    let mut served = pin!(worker.http1.serve_connection(TokioIo::new(stream), service));
+    let mut ending = Ending::new(worker);
+    let ended = poll_fn(|cx| {
+        if ending.poll(cx) {
+            served.as_mut().graceful_shutdown();
+        }
+        served.as_mut().poll(cx)
+    });
+    note(worker, door, ended.await);
+}
+
+async fn http2(worker: &Rc<Worker>, stream: Tls, door: Door) {
+    let gateway = worker.gateway.clone();
+    let service = service_fn(move |request: http::Request<Incoming>| {
+        let answered = gateway.clone().handle(door, request);
+        async { Ok::<_, Infallible>(answered.await) }
+    });
+    let mut served = pin!(worker.http2.serve_connection(TokioIo::new(stream), service));
+    let mut ending = Ending::new(worker);
+    let ended = poll_fn(|cx| {
+        if ending.poll(cx) {
+            served.as_mut().graceful_shutdown();
+        }
+        served.as_mut().poll(cx)
+    });
+    note(worker, door, ended.await);
+}
+
+fn note(worker: &Worker, door: Door, ended: hyper::Result<()>) {
+    if let Err(cause) = ended {
+        if cause.is_parse() {
+            worker.gateway.recorder.meters().heads_refused.add(1);
+        }
+        debug!(peer = %door.peer, %cause, "a connection broke");
+    }
+}
+
+/// Tells a connection, once, that the worker finishes.
+struct Ending<'a> {
+    worker: &'a Worker,
+    deadline: Deadline,
+    waiting: bool,
+    told: bool,
+}
+
+impl<'a> Ending<'a> {
+    fn new(worker: &'a Worker) -> Self {
+        Self { worker, deadline: worker.clock.deadline(), waiting: false, told: false }
+    }
+
+    /// True once. The task waits on the clock from its first poll on, which costs later polls nothing.
+    fn poll(&mut self, cx: &mut Context<'_>) -> bool {
+        if !self.waiting {
+            self.waiting = true;
+            let _ = self.deadline.poll(cx);
+        }
+        let now = self.worker.finishing.get() && !self.told;
+        self.told |= now;
+        now
+    }
+}
+
+/// Runs hyper's tasks on the worker's own thread.
+#[derive(Clone, Copy)]
+struct Local;
+
+impl<F> hyper::rt::Executor<F> for Local
+where
+    F: Future<Output = ()> + 'static,
+{
+    fn execute(&self, future: F) {
+        spawn_local(future);
+    }
+}

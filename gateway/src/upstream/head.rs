@@ -1,0 +1,291 @@
+//! The head of an upstream's reply, read strictly (RFC 9112, sections 4 to 6).
+//!
+//! What a backend sends is forwarded to somebody else's connection, so a head that two readers could take apart in two
+//! ways is refused, not repaired.
+
+use super::framing::Framing;
+use bytes::Bytes;
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use http::{Method, StatusCode};
+use httparse::Status;
+
+/// Longest head that is read, in bytes.
+pub(super) const LONGEST_HEAD: usize = 64 * 1024;
+/// Most header fields in one head.
+const MOST_FIELDS: usize = 100;
+
+/// A reply's head as it is forwarded: hop-by-hop fields and the product's name are gone.
+#[derive(Debug)]
+pub(super) struct Head {
+    /// Status code, 200 or above.
+    pub(super) status: StatusCode,
+    /// End-to-end header fields.
+    pub(super) headers: HeaderMap,
+    /// How the body ends.
+    pub(super) framing: Framing,
+    /// Whether the connection may carry another request once the body has ended.
+    pub(super) reusable: bool,
+}
+
+/// Why a reply is refused. Never shown to a client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Lie {
+    /// Not a status line and header fields.
+    #[error("its head is not HTTP/1.1")]
+    Syntax,
+    /// More than [`LONGEST_HEAD`] bytes or 100 fields.
+    #[error("its head is too large")]
+    TooLarge,
+    /// Two lengths, a length beside chunked, or one that is no number.
+    #[error("its Content-Length and Transfer-Encoding contradict each other")]
+    Length,
+    /// A transfer coding other than `chunked`.
+    #[error("its transfer coding is not chunked")]
+    Coding,
+    /// 101, which nobody asked for.
+    #[error("it switches protocols without being asked")]
+    Switch,
+    /// Chunked framing is broken.
+    #[error("its chunked body is malformed")]
+    Chunk,
+}
+
+/// One step of reading.
+#[derive(Debug)]
+pub(super) enum Step {
+    /// More bytes are needed.
+    Partial,
+    /// An interim reply (1xx) of this many bytes; it is dropped, and the next head follows.
+    Interim(usize),
+    /// The final head, of this many bytes.
+    Done(Head, usize),
+}
+
+/// Reads a head from the front of `buffer`; `method` is that of the request it answers.
+///
+/// # Errors
+/// A head that is malformed or ambiguous.
+pub(super) fn read(buffer: &[u8], method: &Method) -> Result<Step, Lie> {
+    let mut fields = [httparse::EMPTY_HEADER; MOST_FIELDS];
+    let mut reply = httparse::Response::new(&mut fields);
+    let length = match reply.parse(buffer) {
+        Ok(Status::Complete(length)) if length <= LONGEST_HEAD => length,
+        Ok(Status::Partial) if buffer.len() < LONGEST_HEAD => return Ok(Step::Partial),
+        Ok(_) | Err(httparse::Error::TooManyHeaders) => return Err(Lie::TooLarge),
+        Err(_) => return Err(Lie::Syntax),
+    };
+    let code = reply.code.ok_or(Lie::Syntax)?;
+    let status = StatusCode::from_u16(code).map_err(|_| Lie::Syntax)?;
+    if status == StatusCode::SWITCHING_PROTOCOLS {
+        return Err(Lie::Switch);
+    }
+    if status.is_informational() {
+        return Ok(Step::Interim(length));
+    }
+    let old = reply.version == Some(0);
+    let text = Bytes::copy_from_slice(buffer.get(..length).unwrap_or_default());
+    let mut facts = Facts::default();
+    let mut headers = HeaderMap::with_capacity(reply.headers.len() + 3);
+    for field in reply.headers.iter() {
+        let name = HeaderName::from_bytes(field.name.as_bytes()).map_err(|_| Lie::Syntax)?;
+        if facts.note(&name, field.value)? {
+            let at = (field.value.as_ptr() as usize).wrapping_sub(buffer.as_ptr() as usize);
+            let value = HeaderValue::from_maybe_shared(text.slice(at..at + field.value.len()));
+            headers.append(name, value.map_err(|_| Lie::Syntax)?);
+        }
+    }
+    facts.drop_nominated(&mut headers);
+    let framing = facts.framing(status, method, old)?;
+    let reusable = !old && !facts.close && !matches!(framing, Framing::ToEof);
+    Ok(Step::Done(Head { status, headers, framing, reusable }, length))
+}
+
+/// What the fields of one head say about the connection and the body.
+#[derive(Default)]
+struct Facts {
+    length: Option<u64>,
+    chunked: bool,
+    close: bool,
+    nominated: Vec<HeaderName>,
+}
+
+impl Facts {
+    /// Takes note of a field; says whether it is forwarded.
+    fn note(&mut self, name: &HeaderName, value: &[u8]) -> Result<bool, Lie> {
+        match *name {
+            header::CONTENT_LENGTH => {
+                let length = number(value).ok_or(Lie::Length)?;
+                if self.length.replace(length).is_some() {
+                    return Err(Lie::Length);
+                }
+                Ok(true)
+            }
+            header::TRANSFER_ENCODING => {
+                if self.chunked || !value.eq_ignore_ascii_case(b"chunked") {
+                    return Err(Lie::Coding);
+                }
+                self.chunked = true;
+                Ok(false)
+            }
+            header::CONNECTION => {
+                for token in value.split(|b| *b == b',').map(<[u8]>::trim_ascii) {
+                    self.close |= token.eq_ignore_ascii_case(b"close");
+                    self.nominated.extend(HeaderName::from_bytes(token).ok());
+                }
+                Ok(false)
+            }
+            header::TE | header::UPGRADE | header::SERVER => Ok(false),
+            _ => Ok(!matches!(name.as_str(), "keep-alive" | "proxy-connection" | "x-powered-by")),
+        }
+    }
+
+    /// Fields that `Connection` names concern this hop alone (RFC 9110, section 7.6.1), but what the reply is made of
+    /// cannot be named away.
+    fn drop_nominated(&self, headers: &mut HeaderMap) {
+        for name in &self.nominated {
+            if !matches!(*name, header::CONTENT_LENGTH | header::CONTENT_TYPE | header::CACHE_CONTROL) {
+                headers.remove(name);
+            }
+        }
+    }
+
+    fn framing(&self, status: StatusCode, method: &Method, old: bool) -> Result<Framing, Lie> {
+        if self.chunked && (self.length.is_some() || old) {
+            return Err(Lie::Length);
+        }
+        let bodyless = matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) || method == Method::HEAD;
+        Ok(match self.length {
+            _ if bodyless => Framing::Done,
+            _ if self.chunked => Framing::chunked(),
+            Some(0) => Framing::Done,
+            Some(length) => Framing::Length(length),
+            None => Framing::ToEof,
+        })
+    }
+}
+
+/// Digits and nothing else: no sign, no list, no overflow (RFC 9110, section 8.6).
+fn number(value: &[u8]) -> Option<u64> {
+    let digits = !value.is_empty() && value.len() <= 19 && value.iter().all(u8::is_ascii_digit);
+    digits.then(|| value.iter().fold(0, |n, d| n * 10 + u64::from(d - b'0')))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn done(text: &str) -> Result<Head, Lie> {
+        match read(text.as_bytes(), &Method::POST)? {
+            Step::Done(head, length) => {
+                assert_eq!(length, text.find("\r\n\r\n").unwrap() + 4);
+                Ok(head)
+            }
+            step => panic!("{step:?}"),
+        }
+    }
+
+    #[test]
+    fn framing_follows_the_head() {
+        for (head, framing) in [
+            ("HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello", Framing::Length(5)),
+            ("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", Framing::Done),
+            ("HTTP/1.1 200 OK\r\nTransfer-Encoding: Chunked\r\n\r\n", Framing::chunked()),
+            ("HTTP/1.1 200 OK\r\n\r\n", Framing::ToEof),
+            ("HTTP/1.0 200 OK\r\ncontent-length: 5\r\n\r\n", Framing::Length(5)),
+            ("HTTP/1.1 204 No Content\r\ncontent-length: 5\r\n\r\n", Framing::Done),
+            ("HTTP/1.1 304 Not Modified\r\ncontent-length: 5\r\n\r\n", Framing::Done),
+        ] {
+            assert_eq!(done(head).unwrap().framing, framing, "{head:?}");
+        }
+        let to_head = read(b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n", &Method::HEAD).unwrap();
+        assert!(matches!(to_head, Step::Done(Head { framing: Framing::Done, .. }, _)));
+    }
+
+    #[test]
+    fn what_could_be_read_in_two_ways_is_refused() {
+        for (fields, lie) in [
+            ("content-length: 5\r\ncontent-length: 5\r\n", Lie::Length),
+            ("content-length: 5\r\ncontent-length: 6\r\n", Lie::Length),
+            ("content-length: 5, 5\r\n", Lie::Length),
+            ("content-length: +5\r\n", Lie::Length),
+            ("content-length: 0x5\r\n", Lie::Length),
+            ("content-length: -1\r\n", Lie::Length),
+            ("content-length: 99999999999999999999\r\n", Lie::Length),
+            ("content-length:\r\n", Lie::Length),
+            ("content-length: 5\r\ntransfer-encoding: chunked\r\n", Lie::Length),
+            ("transfer-encoding: chunked\r\ncontent-length: 5\r\n", Lie::Length),
+            ("transfer-encoding: gzip, chunked\r\n", Lie::Coding),
+            ("transfer-encoding: chunked\r\ntransfer-encoding: chunked\r\n", Lie::Coding),
+            ("transfer-encoding: identity\r\n", Lie::Coding),
+            ("a b: c\r\n", Lie::Syntax),
+            ("a : c\r\n", Lie::Syntax),
+            ("a: b\r\n c\r\n", Lie::Syntax),
+            ("a: b\0c\r\n", Lie::Syntax),
+            (": c\r\n", Lie::Syntax),
+        ] {
+            let head = format!("HTTP/1.1 200 OK\r\n{fields}\r\n");
+            assert_eq!(read(head.as_bytes(), &Method::POST).map(|_| ()), Err(lie), "{fields:?}");
+        }
+        let odd = [
+            "HTTP/1.1 99 x\r\n\r\n",
+            "HTTP/2 200\r\n\r\n",
+            "HTTP/1.1 1000 x\r\n\r\n",
+            "ICY 200 OK\r\n\r\n",
+            "\x16\x03\x01",
+        ];
+        for head in odd {
+            assert_eq!(read(head.as_bytes(), &Method::POST).map(|_| ()), Err(Lie::Syntax), "{head:?}");
+        }
+        assert_eq!(
+            read(b"HTTP/1.0 200 OK\r\ntransfer-encoding: chunked\r\n\r\n", &Method::POST).map(|_| ()),
+            Err(Lie::Length)
+        );
+        assert_eq!(read(b"HTTP/1.1 101 x\r\n\r\n", &Method::POST).map(|_| ()), Err(Lie::Switch));
+    }
+
+    #[test]
+    fn heads_without_end_are_refused() {
+        let fields = "a: b\r\n".repeat(101);
+        assert_eq!(
+            read(format!("HTTP/1.1 200 OK\r\n{fields}\r\n").as_bytes(), &Method::GET).map(|_| ()),
+            Err(Lie::TooLarge)
+        );
+        let long = format!("HTTP/1.1 200 OK\r\na: {}", "b".repeat(LONGEST_HEAD));
+        assert_eq!(read(long.as_bytes(), &Method::GET).map(|_| ()), Err(Lie::TooLarge));
+    }
+
+    #[test]
+    fn only_end_to_end_fields_pass() {
+        let head = done(
+            "HTTP/1.1 200 OK\r\nServer: x\r\nX-Powered-By: y\r\nConnection: keep-alive, X-Hop, content-type\r\nX-Hop: 1\r\n\
+             Keep-Alive: timeout=5\r\nTE: trailers\r\nUpgrade: h2c\r\nProxy-Connection: close\r\nContent-Type: text/plain\r\n\
+             Mcp-Session-Id: s\r\nTrailer: X-Sum\r\ncontent-length: 0\r\n\r\n",
+        )
+        .unwrap();
+        let names: Vec<_> = head.headers.keys().map(HeaderName::as_str).collect();
+        assert_eq!(names, ["content-type", "mcp-session-id", "trailer", "content-length"]);
+        assert!(head.reusable);
+    }
+
+    #[test]
+    fn a_connection_is_reused_only_if_both_sides_know_where_the_body_ends() {
+        assert!(!done("HTTP/1.1 200 OK\r\nConnection: Close\r\ncontent-length: 0\r\n\r\n").unwrap().reusable);
+        assert!(!done("HTTP/1.0 200 OK\r\ncontent-length: 0\r\n\r\n").unwrap().reusable);
+        assert!(!done("HTTP/1.1 200 OK\r\n\r\n").unwrap().reusable);
+        assert!(done("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n").unwrap().reusable);
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_panic_and_none_are_read_twice(bytes: Vec<u8>, cut in 0usize..200) {
+            let _ = read(&bytes, &Method::GET);
+            let head = b"HTTP/1.1 103 Early\r\nlink: x\r\n\r\nHTTP/1.1 200 OK\r\na: b\r\ncontent-length: 3\r\n\r\nabc";
+            match read(&head[..cut.min(head.len())], &Method::GET).unwrap() {
+                Step::Partial => prop_assert!(cut < 31),
+                Step::Interim(n) => prop_assert_eq!(&head[n..n + 8], b"HTTP/1.1"),
+                Step::Done(..) => prop_assert!(false),
+            }
+        }
+    }
+}
