@@ -14,6 +14,7 @@
 //! # }
 //! ```
 
+mod health;
 mod listener;
 mod loopback;
 mod metrics;
@@ -22,7 +23,8 @@ mod source;
 mod tools;
 pub mod weather;
 
-pub use listener::Listener;
+pub use health::{Unhealthy, ask_health};
+pub use listener::{Address, AddressError, BindError, Listener, SocketFile};
 pub use metrics::Metrics;
 pub use server::{Server, serve, serve_metrics};
-pub use source::{Nws, NwsError, NwsSettings, Sample, Source, Step, Trouble, Watch};
+pub use source::{BaseUrl, Nws, NwsError, NwsSettings, Sample, Source, Step, Trouble, Watch};

@@ -1,2 +1,121 @@
-//! The weather backend's program.
-fn main() {}
+//! The weather backend's process: arguments, sockets, serving, and an orderly end.
+
+mod cli;
+mod log;
+
+use std::process::ExitCode;
+
+use tokio::{
+    runtime::{Builder, Runtime},
+    signal::unix::{Signal, SignalKind, signal},
+};
+use tracing::{info, warn};
+use weather_backend::{Address, Listener, Server, ask_health, serve_metrics};
+
+use crate::cli::{Cli, Command, HealthArgs, ServeArgs, USAGE};
+
+fn main() -> ExitCode {
+    let cli = match Cli::read() {
+        Ok(cli) => cli,
+        Err(code) => return code,
+    };
+    match cli.command {
+        Some(Command::Healthcheck(args)) => on(Builder::new_current_thread(), healthcheck(args)),
+        None => {
+            log::start(cli.serve.log_format, cli.serve.log_level);
+            on(Builder::new_multi_thread(), serve(cli.serve))
+        }
+    }
+}
+
+/// Runs `program` to its exit code. What it leaves running, such as a name look-up, does not hold up the end.
+fn on(mut builder: Builder, program: impl Future<Output = Result<(), Exit>>) -> ExitCode {
+    let ended = builder.enable_all().build().map_err(Exit::failure).and_then(|runtime: Runtime| {
+        let ended = runtime.block_on(program);
+        runtime.shutdown_background();
+        ended
+    });
+    match ended {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(exit) => {
+            eprintln!("error: {}", exit.sentence);
+            ExitCode::from(exit.code)
+        }
+    }
+}
+
+async fn serve(args: ServeArgs) -> Result<(), Exit> {
+    let source = args.source().map_err(|sentence| Exit { code: USAGE, sentence })?;
+    if args.lacks_contact() {
+        warn!("give --nws-contact, so that the National Weather Service can turn to you before it blocks you");
+    }
+    let server = Server::new(source).drain_timeout(args.drain_timeout);
+    // Signals are caught before anything listens: whoever sees us listen may stop us in an orderly way.
+    let mut signals = Signals::catch()?;
+    let listener = listen("MCP", &args.listen).await?;
+    let metrics = match &args.metrics_listen {
+        Some(address) => Some(serve_metrics(listen("metrics", address).await?, server.metrics())),
+        None => None,
+    };
+    let (stop, stopped) = tokio::sync::oneshot::channel();
+    let serving = server.serve(listener, async {
+        // An error is a sender that is gone, which is as good a reason to stop.
+        let _ = stopped.await;
+    });
+    let twice = async {
+        let first = signals.next().await;
+        info!(signal = first, "stopping: no new connections, running calls may finish");
+        let _ = stop.send(());
+        signals.next().await
+    };
+    tokio::select! {
+        ended = serving => ended.map_err(Exit::failure)?,
+        Some(ended) = async { Some(metrics?.await) } => ended.map_err(Exit::failure)?,
+        second = twice => return Err(Exit::failure(format!("{second}: a second signal, so running calls were cut"))),
+    }
+    info!("stopped");
+    Ok(())
+}
+
+async fn listen(what: &'static str, address: &Address) -> Result<Listener, Exit> {
+    let listener = Listener::bind(address).await.map_err(Exit::failure)?;
+    let bound = listener.address().map_err(Exit::failure)?;
+    info!(what, address = %bound, "listening");
+    Ok(listener)
+}
+
+async fn healthcheck(args: HealthArgs) -> Result<(), Exit> {
+    ask_health(&args.listen, args.timeout).await.map_err(Exit::failure)
+}
+
+/// The signals that stop us.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn catch() -> Result<Self, Exit> {
+        let caught = |kind| signal(kind).map_err(Exit::failure);
+        Ok(Self { terminate: caught(SignalKind::terminate())?, interrupt: caught(SignalKind::interrupt())? })
+    }
+
+    async fn next(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.terminate.recv() => "SIGTERM",
+            _ = self.interrupt.recv() => "SIGINT",
+        }
+    }
+}
+
+/// An end that is not the one that was asked for.
+struct Exit {
+    code: u8,
+    sentence: String,
+}
+
+impl Exit {
+    fn failure(why: impl ToString) -> Self {
+        Self { code: 1, sentence: why.to_string() }
+    }
+}

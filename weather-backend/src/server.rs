@@ -47,7 +47,7 @@ pub async fn serve_metrics(listener: impl Into<Listener>, metrics: Metrics) -> i
     let router = Router::new().route("/metrics", get(text)).layer(middleware::from_fn(loopback::only));
     match listener.into() {
         Listener::Tcp(listener) => axum::serve(listener, router).await,
-        Listener::Unix(listener) => axum::serve(listener, router).await,
+        Listener::Unix(listener, _file) => axum::serve(listener, router).await,
     }
 }
 
@@ -97,7 +97,7 @@ impl Server {
         let router = router(self.source, self.metrics, &stop);
         match listener.into() {
             Listener::Tcp(tcp) => run(listener::without_delay(tcp), router, shutdown, stop, self.drain_timeout).await,
-            Listener::Unix(unix) => run(unix, router, shutdown, stop, self.drain_timeout).await,
+            Listener::Unix(unix, _file) => run(unix, router, shutdown, stop, self.drain_timeout).await,
         }
     }
 }

@@ -14,7 +14,7 @@ use bytes::Bytes;
 use tokio::time::Instant;
 use url::Url;
 
-pub use nws::{Nws, NwsError, NwsSettings};
+pub use nws::{BaseUrl, Nws, NwsError, NwsSettings};
 pub use sample::Sample;
 pub use trouble::Trouble;
 

@@ -2,6 +2,15 @@
 
 mod it {
     mod harness;
+    mod loopback_only;
+    mod nws_cache;
+    mod nws_failures;
+    mod nws_requests;
+    mod nws_stub;
+    mod process;
     mod protocol;
+    mod sample;
+    mod stopping;
+    mod streams;
     mod tools;
 }

@@ -61,14 +61,14 @@ pub enum Trouble {
         "The National Weather Service cannot be reached from here: no connection to it could be made. Try again in a minute."
     )]
     Unreachable,
-    /// The reply broke off.
-    #[error("The National Weather Service's reply broke off. Try again.")]
+    /// The reply broke off, or did not unpack.
+    #[error("The National Weather Service's reply broke off, or could not be unpacked. Try again.")]
     BrokeOff,
     /// The reply is larger than we read.
     #[error("The National Weather Service's reply is larger than {limit_mib} MiB, which is more than is read.")]
     TooLarge {
         /// How much is read.
-        limit_mib: u64,
+        limit_mib: usize,
     },
     /// Not in the documented form.
     #[error("The National Weather Service's reply is not in its documented form ({what}). Try again later.")]
