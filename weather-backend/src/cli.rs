@@ -105,10 +105,8 @@ impl Cli {
         Self::try_parse().map_err(|error| {
             // Nothing is left to be done where even the complaint cannot be printed.
             let _ = error.print();
-            match error.kind() {
-                ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => ExitCode::SUCCESS,
-                _ => ExitCode::from(USAGE),
-            }
+            let asked_for = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
+            if asked_for { ExitCode::SUCCESS } else { ExitCode::from(USAGE) }
         })
     }
 }

@@ -98,10 +98,7 @@ impl From<UnixListener> for Listener {
 impl BindError {
     fn new(address: &Address, error: io::Error) -> Self {
         let address = address.clone();
-        match error.kind() {
-            io::ErrorKind::AddrInUse => Self::Taken { address },
-            _ => Self::Other { address, error },
-        }
+        if error.kind() == io::ErrorKind::AddrInUse { Self::Taken { address } } else { Self::Other { address, error } }
     }
 }
 
@@ -113,4 +110,21 @@ pub(crate) fn without_delay(listener: TcpListener) -> impl axum::serve::Listener
             tracing::debug!(%error, "TCP_NODELAY is not set on a connection");
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::serve::Listener as _;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn accepted_connections_send_small_writes_at_once() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let mut listener = without_delay(listener);
+        let _client = TcpStream::connect(address).await.unwrap();
+        let (accepted, _) = listener.accept().await;
+        assert!(accepted.nodelay().unwrap());
+    }
 }

@@ -1,5 +1,6 @@
 //! What the backend promises, over real sockets on loopback. One file a promise, one binary for all.
 
+#[cfg(test)]
 mod it {
     mod harness;
     mod loopback_only;

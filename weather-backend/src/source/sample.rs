@@ -100,8 +100,8 @@ impl Sample {
     }
 
     fn forecast_at(&self, url: &Url) -> Option<&Reply> {
-        let place = self.places.iter().find(|place| place.point.body["properties"]["forecast"] == url.as_str())?;
-        place.forecast.as_ref()
+        let named = |place: &Place| Some(place.point.body.pointer("/properties/forecast")?.as_str()? == url.as_str());
+        self.places.iter().find(|place| named(place).unwrap_or(false))?.forecast.as_ref()
     }
 
     fn names(&self) -> String {

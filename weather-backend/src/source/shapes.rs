@@ -1,6 +1,8 @@
 //! The NWS API's JSON, read into the domain. Members that we have no use for are ignored; those that may be absent or `null`
 //! are, and a reply without those that make it an answer is refused, never taken for an empty one.
 
+mod wire;
+
 use serde::de::DeserializeOwned;
 use tracing::warn;
 
@@ -16,10 +18,12 @@ pub(super) struct Grid {
     pub(super) time_zone: Option<String>,
 }
 
-/// The alerts of a reply to `/alerts/active/area/`.
+/// The alerts of a reply to `/alerts/active/area/`, without exercises and tests: those come as what they rehearse, such as a
+/// tsunami warning, and only their status tells.
 pub(super) fn alerts(body: &[u8]) -> Result<Vec<Alert>, Trouble> {
     let list: wire::Collection = read("list of alerts", body)?;
-    Ok(list.features.into_iter().map(|feature| alert(feature.properties)).collect())
+    let sent = list.features.into_iter().map(|feature| feature.properties);
+    Ok(sent.filter(|alert| alert.status.as_deref().is_none_or(|status| status == "Actual")).map(alert).collect())
 }
 
 /// The forecast's address in a reply to `/points/`.
@@ -40,8 +44,8 @@ pub(super) fn forecast(point: Point, body: &[u8]) -> Result<Forecast, Trouble> {
     if forecast.periods.is_empty() {
         return Err(Trouble::MissingData);
     }
-    let wind_unit = if forecast.units.as_deref() == Some("si") { "km/h" } else { "mph" };
-    let periods = forecast.periods.into_iter().map(|period| self::period(period, wind_unit)).collect();
+    let units = if forecast.units.as_deref() == Some("si") { ("C", "km/h") } else { ("F", "mph") };
+    let periods = forecast.periods.into_iter().map(|period| self::period(period, units)).collect();
     Ok(Forecast { updated: forecast.update_time.or(forecast.generated_at), ..Forecast::new(point, periods) })
 }
 
@@ -72,7 +76,7 @@ fn alert(sent: wire::Alert) -> Alert {
     }
 }
 
-fn period(sent: wire::Period, wind_unit: &str) -> Period {
+fn period(sent: wire::Period, (degrees, speed): (&str, &str)) -> Period {
     let temperature = Quantity::from(sent.temperature);
     let own_unit = temperature.unit().map(str::to_owned);
     Period {
@@ -81,9 +85,9 @@ fn period(sent: wire::Period, wind_unit: &str) -> Period {
         end_time: sent.end_time,
         is_daytime: sent.is_daytime,
         temperature: temperature.number(),
-        temperature_unit: own_unit.or(sent.temperature_unit).unwrap_or_else(|| "F".to_owned()),
+        temperature_unit: own_unit.or(sent.temperature_unit).unwrap_or_else(|| degrees.to_owned()),
         probability_of_precipitation: Quantity::from(sent.probability_of_precipitation).number(),
-        wind_speed: Quantity::from(sent.wind_speed).or_unit(wind_unit).to_string(),
+        wind_speed: Quantity::from(sent.wind_speed).or_unit(speed).to_string(),
         wind_direction: sent.wind_direction.unwrap_or_default(),
         short_forecast: sent.short_forecast.unwrap_or_default(),
         detailed_forecast: sent.detailed_forecast.unwrap_or_default(),
@@ -104,111 +108,6 @@ impl From<Option<wire::Quantity>> for Quantity {
                     (None, Some(one), None) | (None, None, Some(one)) => Self::measured(one, None, &unit),
                     (None, None, None) => Self::Missing,
                 }
-            }
-        }
-    }
-}
-
-/// The JSON as it is written.
-mod wire {
-    use serde::{Deserialize, Deserializer, de::Error};
-    use serde_json::Value;
-
-    #[derive(Deserialize)]
-    pub(super) struct Collection {
-        pub(super) features: Vec<Feature<Alert>>,
-    }
-
-    #[derive(Deserialize)]
-    pub(super) struct Feature<T> {
-        pub(super) properties: T,
-    }
-
-    #[derive(Deserialize)]
-    #[serde(rename_all = "camelCase")]
-    pub(super) struct Alert {
-        pub(super) event: Option<String>,
-        pub(super) area_desc: Option<String>,
-        pub(super) severity: Option<String>,
-        pub(super) urgency: Option<String>,
-        pub(super) certainty: Option<String>,
-        pub(super) headline: Option<String>,
-        pub(super) description: Option<String>,
-        pub(super) instruction: Option<String>,
-        pub(super) sent: Option<String>,
-        pub(super) onset: Option<String>,
-        pub(super) expires: Option<String>,
-        pub(super) ends: Option<String>,
-        pub(super) sender_name: Option<String>,
-    }
-
-    #[derive(Deserialize)]
-    #[serde(rename_all = "camelCase")]
-    pub(super) struct Point {
-        pub(super) forecast: String,
-        pub(super) relative_location: Option<Feature<Town>>,
-        pub(super) time_zone: Option<String>,
-    }
-
-    #[derive(Deserialize)]
-    pub(super) struct Town {
-        pub(super) city: Option<String>,
-        pub(super) state: Option<String>,
-    }
-
-    #[derive(Deserialize)]
-    #[serde(rename_all = "camelCase")]
-    pub(super) struct Forecast {
-        pub(super) units: Option<String>,
-        pub(super) generated_at: Option<String>,
-        pub(super) update_time: Option<String>,
-        pub(super) periods: Vec<Period>,
-    }
-
-    #[derive(Deserialize)]
-    #[serde(rename_all = "camelCase")]
-    pub(super) struct Period {
-        pub(super) name: String,
-        pub(super) start_time: Option<String>,
-        pub(super) end_time: Option<String>,
-        pub(super) is_daytime: Option<bool>,
-        pub(super) temperature: Option<Quantity>,
-        pub(super) temperature_unit: Option<String>,
-        pub(super) probability_of_precipitation: Option<Quantity>,
-        pub(super) wind_speed: Option<Quantity>,
-        pub(super) wind_direction: Option<String>,
-        pub(super) short_forecast: Option<String>,
-        pub(super) detailed_forecast: Option<String>,
-    }
-
-    /// A measured value in one of its three ways.
-    pub(super) enum Quantity {
-        Number(f64),
-        Words(String),
-        Measured(Measured),
-    }
-
-    #[derive(Deserialize)]
-    #[serde(rename_all = "camelCase")]
-    pub(super) struct Measured {
-        pub(super) unit_code: Option<String>,
-        pub(super) value: Option<f64>,
-        pub(super) min_value: Option<f64>,
-        pub(super) max_value: Option<f64>,
-    }
-
-    /// By way of `Value`, since derived untagged enums fail on numbers where serde_json keeps arbitrary precision, which any
-    /// crate in a build can switch on for all.
-    impl<'de> Deserialize<'de> for Quantity {
-        fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-            let odd = || D::Error::custom("neither a number, a string nor a value with a unit");
-            match Value::deserialize(from)? {
-                Value::Number(number) => number.as_f64().map(Self::Number).ok_or_else(odd),
-                Value::String(words) => Ok(Self::Words(words)),
-                object @ Value::Object(_) => {
-                    Measured::deserialize(object).map(Self::Measured).map_err(D::Error::custom)
-                }
-                Value::Null | Value::Bool(_) | Value::Array(_) => Err(odd()),
             }
         }
     }
@@ -271,6 +170,25 @@ mod tests {
             "Event: Unknown\nArea: Unknown\nSeverity: Unknown\nDescription: No description available\n\
              Instructions: No specific instructions provided"
         );
+    }
+
+    #[test]
+    fn what_is_only_a_test_is_no_alert() {
+        let status = |status: Value| json!({"properties": {"event": "Tsunami Warning", "status": status}});
+        let sent = ["Actual", "Test", "Exercise", "Draft", "System"].map(|word| status(word.into()));
+        let sent = [sent.as_slice(), &[status(Value::Null)]].concat();
+        let list = json!({"features": sent}).to_string();
+        assert_eq!(alerts(list.as_bytes()).unwrap().len(), 2, "the actual one, and the one that does not say");
+    }
+
+    #[test]
+    fn units_that_are_not_written_are_those_of_the_forecast() {
+        for (units, read) in [("us", "Temperature: 9°F\nWind: 5 mph"), ("si", "Temperature: 9°C\nWind: 5 km/h")] {
+            let period = json!({"name": "Today", "temperature": 9, "windSpeed": 5});
+            let body = json!({"properties": {"units": units, "periods": [period]}}).to_string();
+            let text = forecast(Point::new(40.0, -74.0).unwrap(), body.as_bytes()).unwrap().to_string();
+            assert!(text.contains(read), "{text}");
+        }
     }
 
     #[test]

@@ -31,6 +31,11 @@ async fn a_forecast_takes_two_requests_with_the_headers_the_service_wants() {
         assert_eq!(asked.headers["user-agent"], format!("weather-backend/{version} (ops@example.com)"));
         assert_eq!(asked.headers["accept-encoding"], "gzip");
     }
+    let counted = backend.metrics.text();
+    for endpoint in ["points", "forecast"] {
+        let series = format!("weather_nws_request_duration_seconds_count{{endpoint=\"{endpoint}\"}} 1\n");
+        assert!(counted.contains(&series), "{series} is not in\n{counted}");
+    }
 }
 
 #[tokio::test]

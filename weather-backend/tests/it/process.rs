@@ -11,8 +11,8 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
 use super::{
-    harness::{Reply, client, request, text},
-    nws_stub::{Answer, CALIFORNIA, Stub, ok},
+    harness::{MODERN, Reply, client, modern, request, text},
+    nws_stub::{Answer, CALIFORNIA, Stub, ok, problem},
 };
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_weather-backend");
@@ -249,6 +249,36 @@ fn metrics_are_on_a_port_of_their_own_and_only_if_asked_for() {
     assert_eq!(answers.iter().filter(|answer| answer.contains("\nweather_tool_calls_total{")).count(), 1);
     assert_eq!(answers.iter().filter(|answer| answer.starts_with("HTTP/1.1 404")).count(), 1);
     assert!(answers.iter().any(|answer| answer.contains("content-type: text/plain; version=0.0.4")));
+}
+
+/// What the Service wants to know in a report of its errors is in the log; what a caller sent as a credential is not, even
+/// at `trace`, whether it came through the gateway or not.
+#[tokio::test]
+async fn the_log_has_the_correlation_id_and_no_credential() {
+    let stub = Stub::start().await;
+    stub.on(CALIFORNIA, [problem(500, "UnexpectedProblem", "Unexpected Problem")]);
+    let arguments = ["--listen", ANY_PORT, "--nws-base-url", &stub.base, "--log-level", "trace"];
+    let (program, addresses) = Program::start(&arguments, 1);
+    let call = json!({"name": "get_alerts", "arguments": {"state": "CA"}});
+    for call in [call.clone(), modern(call)] {
+        let mut posted = client()
+            .post(format!("http://{}/mcp", addresses[0]))
+            .header("accept", "application/json, text/event-stream")
+            .header("content-type", "application/json");
+        if call["_meta"].is_object() {
+            let modern = [("mcp-protocol-version", MODERN), ("mcp-method", "tools/call"), ("mcp-name", "get_alerts")];
+            posted = modern.into_iter().fold(posted, |posted, (name, value)| posted.header(name, value));
+        }
+        for name in ["x-api-key", "authorization", "cookie"] {
+            posted = posted.header(name, "hunter2");
+        }
+        let reply = Reply::read(posted.body(request("tools/call", call).to_string()).send().await.unwrap()).await;
+        assert_eq!(reply.result()["isError"], true);
+    }
+    program.signal(Signal::TERM);
+    let (_, log) = blocking(move || program.ended()).await;
+    assert!(log.contains(r#""correlation_id":"c0ffee""#), "{log}");
+    assert!(!log.contains("hunter2"), "{}", log.lines().find(|line| line.contains("hunter2")).unwrap());
 }
 
 fn call_in_background(address: &str) -> tokio::task::JoinHandle<Reply> {

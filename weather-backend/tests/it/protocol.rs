@@ -4,7 +4,7 @@ use reqwest::StatusCode;
 use serde_json::json;
 use weather_backend::Source;
 
-use super::harness::{Backend, MODERN, REVISIONS, initialize, request, text};
+use super::harness::{Backend, MODERN, REVISIONS, client, initialize, modern, request, text};
 
 #[tokio::test]
 async fn each_older_revision_is_agreed_on_and_lists_and_calls_tools() {
@@ -38,4 +38,41 @@ async fn the_current_revision_is_discovered_and_lists_and_calls_tools() {
 async fn without_a_version_header_the_request_is_one_of_2025_03_26() {
     let backend = Backend::start(Source::sample()).await;
     assert_eq!(backend.post_with(&request("ping", json!({})), &[]).await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn there_are_no_sessions_to_open_or_end() {
+    let backend = Backend::start(Source::sample()).await;
+    for method in [reqwest::Method::GET, reqwest::Method::DELETE] {
+        let response = client().request(method, backend.url("/mcp")).header("accept", "text/event-stream").send().await;
+        let response = response.unwrap();
+        assert_eq!(response.status(), StatusCode::METHOD_NOT_ALLOWED);
+        assert_eq!(response.headers()["allow"], "POST");
+    }
+    let stale = [("mcp-session-id", "of-an-earlier-process"), ("mcp-protocol-version", "2025-11-25")];
+    assert_eq!(backend.post_with(&request("ping", json!({})), &stale).await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn the_endpoint_has_a_trailing_slash_or_none() {
+    let backend = Backend::start(Source::sample()).await;
+    let asked = client()
+        .post(backend.url("/mcp/"))
+        .header("accept", "application/json, text/event-stream")
+        .header("content-type", "application/json")
+        .body(request("ping", json!({})).to_string());
+    assert_eq!(asked.send().await.unwrap().status(), StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_revision_that_nobody_knows_is_answered_with_those_that_are() {
+    let backend = Backend::start(Source::sample()).await;
+    let mut unknown = modern(json!({}));
+    unknown["_meta"]["io.modelcontextprotocol/protocolVersion"] = json!("2199-01-01");
+    let headers = [("mcp-protocol-version", "2199-01-01"), ("mcp-method", "tools/list")];
+    let reply = backend.post_with(&request("tools/list", unknown), &headers).await;
+    assert_eq!(reply.status, StatusCode::BAD_REQUEST);
+    let message = &reply.messages()[0];
+    assert_eq!(message["error"]["code"], -32022);
+    assert_eq!(message["error"]["data"]["supported"].as_array().unwrap().len(), 5, "{message}");
 }

@@ -39,7 +39,7 @@ pub(super) enum Cached {
     /// A reply to use as it is.
     Fresh(Reply),
     /// A reply that the Service has to confirm.
-    Stale(Stale),
+    Stale(Box<Stale>),
     Absent,
 }
 
@@ -68,11 +68,11 @@ impl Cache {
             BeforeRequest::Fresh(parts) => {
                 Cached::Fresh(Reply { status: parts.status, headers: parts.headers, body: entry.body.clone() })
             }
-            BeforeRequest::Stale { request, matches: true } => Cached::Stale(Stale {
+            BeforeRequest::Stale { request, matches: true } => Cached::Stale(Box::new(Stale {
                 policy: entry.policy.clone(),
                 body: entry.body.clone(),
                 conditions: request.headers,
-            }),
+            })),
             BeforeRequest::Stale { matches: false, .. } => Cached::Absent,
         }
     }
@@ -85,7 +85,13 @@ impl Cache {
     }
 
     /// The stored reply, which the Service confirmed by `reply` (304); `None` if it confirmed another one.
-    pub(super) fn confirm(&self, stale: Stale, request: &Request<()>, reply: &Reply, now: SystemTime) -> Option<Reply> {
+    pub(super) fn confirm(
+        &self,
+        stale: Box<Stale>,
+        request: &Request<()>,
+        reply: &Reply,
+        now: SystemTime,
+    ) -> Option<Reply> {
         match stale.policy.after_response(request, &parts(reply), now) {
             AfterResponse::NotModified(policy, parts) => {
                 let body = stale.body;

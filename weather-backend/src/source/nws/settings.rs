@@ -111,6 +111,13 @@ pub enum NwsError {
 mod tests {
     use super::*;
 
+    /// A gateway in front waits 75 seconds for the head of a reply; every call must be answered well before that.
+    #[test]
+    fn a_connection_has_2_seconds_and_a_call_30() {
+        let settings = NwsSettings::default();
+        assert_eq!((settings.connect_timeout, settings.deadline), (Duration::from_secs(2), Duration::from_secs(30)));
+    }
+
     #[test]
     fn a_base_url_ends_in_a_slash() {
         assert_eq!(BaseUrl::default().to_string(), "https://api.weather.gov/");
