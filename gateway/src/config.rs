@@ -6,6 +6,7 @@
 pub mod error;
 pub mod keys_edit;
 pub mod keys_file;
+pub mod moment;
 mod reader;
 pub mod settings;
 

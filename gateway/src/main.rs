@@ -1,1 +1,7 @@
-fn main(){}
+//! The gateway's binary; everything is in the library.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    gateway::cli::run()
+}

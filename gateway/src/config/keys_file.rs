@@ -32,16 +32,16 @@ pub fn parse(text: &str, file: &Path) -> Result<Vec<ClientRow>, ConfigError> {
     Ok(clients)
 }
 
-/// What is unwise about the file, though it can be used: a sentence each.
-pub fn warnings(file: &Path) -> Vec<String> {
+/// What is unwise about the file, though it can be used.
+pub fn warnings(file: &Path) -> Vec<ConfigError> {
     use std::os::unix::fs::PermissionsExt;
-    match std::fs::metadata(file).map(|meta| meta.permissions().mode() & 0o7) {
-        Ok(0) | Err(_) => Vec::new(),
-        Ok(mode) if mode & 0o2 != 0 => {
-            vec![format!("{}: every user of this machine may change it; chmod 0640", file.display())]
-        }
-        Ok(_) => vec![format!("{}: every user of this machine may read it; chmod 0640", file.display())],
-    }
+    let others = std::fs::metadata(file).map_or(0, |meta| meta.permissions().mode() & 0o7);
+    let sentence = match others {
+        0 => return Vec::new(),
+        _ if others & 0o2 != 0 => "every user of this machine may change it; chmod 0640",
+        _ => "every user of this machine may read it; chmod 0640",
+    };
+    vec![ConfigError::of_file(file, sentence)]
 }
 
 /// A keys file with what it says for people. It may name no client at all.

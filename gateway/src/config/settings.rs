@@ -3,6 +3,8 @@
 mod names;
 mod written;
 
+pub use names::host as host_name;
+
 use super::error::ConfigError;
 use super::reader;
 use crate::upstream::Address;

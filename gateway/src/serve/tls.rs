@@ -74,6 +74,23 @@ pub enum TlsError {
     Setup(#[from] rustls::Error),
 }
 
+impl TlsError {
+    /// The file at fault, if it is one.
+    pub fn file(&self) -> Option<&Path> {
+        match self {
+            TlsError::Unreadable { file, .. }
+            | TlsError::NoCertificate(file)
+            | TlsError::NoKey(file)
+            | TlsError::EncryptedKey(file)
+            | TlsError::Damaged(file)
+            | TlsError::BadCertificate(file)
+            | TlsError::BadKey(file)
+            | TlsError::Mismatch { key: file, .. } => Some(file),
+            TlsError::Version(_) | TlsError::Setup(_) => None,
+        }
+    }
+}
+
 impl Identity {
     /// Reads a PEM chain (leaf first) and its key. A certificate that is not valid now is no error here: its dates are
     /// in the result, for whoever starts or reloads to judge.

@@ -3,11 +3,10 @@
 use super::NewKey;
 use crate::access::{ClientId, KeyId, ToolSet};
 use crate::config::error::{ConfigError, Place};
+use crate::config::moment::datetime;
 use std::path::Path;
 use std::time::SystemTime;
-use toml_edit::{
-    Array, ArrayOfTables, Date, Datetime, DocumentMut, InlineTable, Item, Offset, Table, TableLike, Time, Value,
-};
+use toml_edit::{Array, ArrayOfTables, DocumentMut, InlineTable, Item, Table, TableLike, Value};
 
 /// What a new file begins with.
 pub(super) const BEGINNING: &str = "\
@@ -132,16 +131,4 @@ fn push<'a>(list: &mut Item, members: impl IntoIterator<Item = (&'a str, Value)>
 
 fn id_of(row: &dyn TableLike) -> Option<&str> {
     row.get("id")?.as_str()
-}
-
-/// A moment in UTC, in whole seconds.
-fn datetime(time: SystemTime) -> Option<Datetime> {
-    let seconds = time.duration_since(SystemTime::UNIX_EPOCH).ok()?.as_secs();
-    let time = time::OffsetDateTime::from_unix_timestamp(seconds.try_into().ok()?).ok()?;
-    let year = u16::try_from(time.year()).ok().filter(|year| *year <= 9999)?;
-    Some(Datetime {
-        date: Some(Date { year, month: time.month().into(), day: time.day() }),
-        time: Some(Time { hour: time.hour(), minute: time.minute(), second: Some(time.second()), nanosecond: None }),
-        offset: Some(Offset::Z),
-    })
 }

@@ -7,7 +7,7 @@ use crate::config::reader::{Members, Source, Table, Value};
 use std::collections::{BTreeSet, HashSet};
 use std::path::Path;
 
-const MEMBERS: Members = &[
+pub(super) const MEMBERS: Members = &[
     ("", &["client"]),
     ("client", &["id", "tools", "key"]),
     (

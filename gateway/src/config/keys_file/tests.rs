@@ -166,6 +166,20 @@ fn a_file_that_everybody_may_read_is_a_warning() {
         std::fs::set_permissions(&file, std::fs::Permissions::from_mode(mode)).unwrap();
         let warnings = warnings(&file);
         assert_eq!(warnings.len(), usize::from(words.is_some()), "{mode:o}");
-        assert!(warnings.iter().all(|w| w.contains(words.unwrap()) && w.contains("chmod 0640")), "{warnings:?}");
+        let said = |w: &ConfigError| w.sentence().contains(words.unwrap()) && w.sentence().contains("chmod 0640");
+        assert!(warnings.iter().all(said), "{warnings:?}");
+    }
+}
+
+#[test]
+fn the_shipped_file_shows_every_member_and_can_be_built() {
+    let shipped = include_str!("../../../../config/keys.toml");
+    let written = Written::parse(shipped, Path::new("keys.toml")).unwrap();
+    let access = Access::build(written.clients).unwrap();
+    assert_eq!((access.clients().len(), access.keys().count()), (2, 3));
+    for (_, members) in rows::MEMBERS.iter().filter(|(table, _)| !table.is_empty()) {
+        for member in members.iter().filter(|member| **member != "key") {
+            assert!(shipped.contains(&format!("\n{member} = ")), "{member}");
+        }
     }
 }

@@ -2,10 +2,10 @@
 
 use super::Source;
 use crate::config::error::ConfigError;
+use crate::config::moment::instant;
 use std::time::{Duration, SystemTime};
 use toml::Spanned;
 use toml::de::DeValue;
-use toml_edit::{Datetime, Offset};
 
 /// A member's value, which knows its name and place.
 #[derive(Debug)]
@@ -109,23 +109,6 @@ impl<'a> Value<'a> {
         let article = if matches!(self.value.get_ref(), DeValue::Array(_) | DeValue::Integer(_)) { "an" } else { "a" };
         self.error(format!("is {article} {}; write {form}", self.value.get_ref().type_str()))
     }
-}
-
-/// The moment that an offset date-time names, from 1970 on. A leap second is the second before it.
-pub(in crate::config) fn instant(written: &Datetime) -> Option<SystemTime> {
-    let (date, clock, offset) = (written.date?, written.time?, written.offset?);
-    let month = time::Month::try_from(date.month).ok()?;
-    let date = time::Date::from_calendar_date(date.year.into(), month, date.day).ok()?;
-    let second = clock.second.unwrap_or_default().min(59);
-    let clock =
-        time::Time::from_hms_nano(clock.hour, clock.minute, second, clock.nanosecond.unwrap_or_default()).ok()?;
-    let minutes = match offset {
-        Offset::Z => 0,
-        Offset::Custom { minutes } => i64::from(minutes),
-    };
-    let local = time::PrimitiveDateTime::new(date, clock).assume_utc();
-    let moment = SystemTime::from(local.checked_sub(time::Duration::minutes(minutes))?);
-    (moment >= SystemTime::UNIX_EPOCH).then_some(moment)
 }
 
 fn bytes_of(text: &str) -> Option<u64> {

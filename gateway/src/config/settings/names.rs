@@ -10,7 +10,7 @@ pub(super) const TOOL: &str = "a list of tool names of 1 to 128 visible ASCII ch
 
 /// A host as it is compared: lower case, without a dot at its end; an IPv6 address without brackets. A name may begin
 /// with `*.`, which stands for exactly one label, as in a certificate (RFC 6125, section 6.4.3).
-pub(super) fn host(text: &str) -> Option<String> {
+pub fn host(text: &str) -> Option<String> {
     if let Some(ip) = address(text) {
         return Some(ip.to_string());
     }

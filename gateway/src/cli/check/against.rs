@@ -1,0 +1,256 @@
+//! Who loses and who gains access when one keys file takes another's place.
+
+use crate::access::{ClientId, ClientRow, KeyDigest, KeyRow, KeyState, ToolSet};
+use crate::cli::Failure;
+use crate::config::keys_file::Written;
+use crate::config::moment;
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::path::Path;
+use std::time::SystemTime;
+
+/// One difference that somebody would notice.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Change {
+    effect: Effect,
+    client: String,
+    key: Option<String>,
+    why: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Effect {
+    Loses,
+    Gains,
+    Changes,
+}
+
+impl Effect {
+    fn word(self) -> &'static str {
+        match self {
+            Effect::Loses => "loses",
+            Effect::Gains => "gains",
+            Effect::Changes => "changes",
+        }
+    }
+}
+
+impl fmt::Display for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let sign = match self.effect {
+            Effect::Loses => '-',
+            Effect::Gains => '+',
+            Effect::Changes => '~',
+        };
+        write!(f, "{sign} client {}", self.client)?;
+        if let Some(key) = &self.key {
+            write!(f, ", key {key}")?;
+        }
+        write!(f, ": {}", self.why)
+    }
+}
+
+impl Change {
+    pub(super) fn json(&self) -> Value {
+        json!({ "effect": self.effect.word(), "client": self.client, "key": self.key, "why": self.why })
+    }
+}
+
+/// What changes when `new` takes the place of the file `old`, judged at `now`.
+pub(super) fn changes(old: &Path, new: &[ClientRow], now: SystemTime) -> Result<Vec<Change>, Failure> {
+    Ok(between(&Written::read(old)?.clients, new, now))
+}
+
+fn between(old: &[ClientRow], new: &[ClientRow], now: SystemTime) -> Vec<Change> {
+    let mut changes = Vec::new();
+    clients(&mut changes, old, new);
+    let (old, new) = (keys(old), keys(new));
+    for (digest, was) in &old {
+        match new.get(digest) {
+            Some(is) => key_changes(&mut changes, was, is, now),
+            None if was.state(now) == KeyState::Active => was.change(&mut changes, Effect::Loses, "the key is removed"),
+            None => {}
+        }
+    }
+    for (_, is) in new.iter().filter(|(digest, _)| !old.contains_key(*digest)) {
+        match is.state(now) {
+            KeyState::Active => is.change(&mut changes, Effect::Gains, "the key is new"),
+            KeyState::NotYetValid => is.change(&mut changes, Effect::Changes, "the key is new and not yet valid"),
+            KeyState::Expired | KeyState::Disabled => {}
+        }
+    }
+    changes
+}
+
+/// A key with its client.
+struct Owned<'a> {
+    client: &'a ClientId,
+    row: &'a KeyRow,
+}
+
+impl Owned<'_> {
+    fn state(&self, now: SystemTime) -> KeyState {
+        self.row.state(now)
+    }
+
+    fn change(&self, changes: &mut Vec<Change>, effect: Effect, why: impl Into<String>) {
+        let (client, key) = (self.client.to_string(), Some(self.row.id.to_string()));
+        changes.push(Change { effect, client, key, why: why.into() });
+    }
+}
+
+/// All keys by digest: a key is its secret, whatever it is called.
+fn keys(clients: &[ClientRow]) -> BTreeMap<String, Owned<'_>> {
+    let keys = clients.iter().flat_map(|client| client.keys.iter().map(|row| Owned { client: &client.id, row }));
+    keys.map(|key| (KeyDigest::to_string(&key.row.digest), key)).collect()
+}
+
+fn key_changes(changes: &mut Vec<Change>, was: &Owned<'_>, is: &Owned<'_>, now: SystemTime) {
+    let why = |state| match state {
+        KeyState::Active => "the key works now",
+        KeyState::NotYetValid => "the key is not yet valid",
+        KeyState::Expired => "the key has expired",
+        KeyState::Disabled => "the key is disabled",
+    };
+    match (was.state(now) == KeyState::Active, is.state(now)) {
+        (true, KeyState::Active) if was.client != is.client => {
+            was.change(changes, Effect::Loses, format!("the key is now of client {}", is.client));
+            is.change(changes, Effect::Gains, format!("the key was of client {}", was.client));
+        }
+        (true, KeyState::Active) => {}
+        (true, state) => return was.change(changes, Effect::Loses, why(state)),
+        (false, KeyState::Active) => is.change(changes, Effect::Gains, why(KeyState::Active)),
+        (false, _) => return,
+    }
+    let text = |end: Option<SystemTime>| end.map_or_else(|| "never".to_owned(), moment::text);
+    if was.row.expires_at != is.row.expires_at {
+        let why = format!("the key's end was {} and is {}", text(was.row.expires_at), text(is.row.expires_at));
+        is.change(changes, Effect::Changes, why);
+    }
+}
+
+fn clients(changes: &mut Vec<Change>, old: &[ClientRow], new: &[ClientRow]) {
+    let by_id = |rows: &[ClientRow]| -> BTreeMap<String, ToolSet> {
+        rows.iter().map(|row| (row.id.to_string(), row.tools.clone())).collect()
+    };
+    let (was, is) = (by_id(old), by_id(new));
+    let mut change =
+        |effect, client: &str, why: String| changes.push(Change { effect, client: client.to_owned(), key: None, why });
+    for (client, tools) in &was {
+        match is.get(client) {
+            None => change(Effect::Loses, client, "the client is removed".to_owned()),
+            Some(now) => {
+                lost(tools, now).into_iter().for_each(|why| change(Effect::Loses, client, why));
+                lost(now, tools).into_iter().for_each(|why| change(Effect::Gains, client, why));
+            }
+        }
+    }
+    for client in is.keys().filter(|client| !was.contains_key(*client)) {
+        change(Effect::Gains, client, "the client is new".to_owned());
+    }
+}
+
+/// The tools that `a` has and `b` has not, as a phrase.
+fn lost(a: &ToolSet, b: &ToolSet) -> Option<String> {
+    let list = |names: BTreeSet<&str>| names.into_iter().collect::<Vec<_>>().join(", ");
+    match (a, b) {
+        (_, ToolSet::All) => None,
+        (ToolSet::All, ToolSet::Only(names)) if names.is_empty() => Some("all tools".to_owned()),
+        (ToolSet::All, ToolSet::Only(names)) => {
+            Some(format!("all tools but {}", list(names.iter().map(|name| &**name).collect())))
+        }
+        (ToolSet::Only(a), ToolSet::Only(b)) => {
+            let gone: BTreeSet<_> = a.difference(b).map(|name| &**name).collect();
+            (!gone.is_empty()).then(|| format!("tools {}", list(gone)))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: &str = "2027-01-01T00:00:00Z";
+
+    fn written(clients: &[(&str, &str, &[&str])]) -> Vec<ClientRow> {
+        let mut text = String::new();
+        for (id, tools, keys) in clients {
+            text += &format!("[[client]]\nid = \"{id}\"\ntools = {tools}\n");
+            for key in *keys {
+                let (id, rest) = key.split_once(' ').unwrap_or((key, ""));
+                text +=
+                    &format!("[[client.key]]\nid = \"{id}\"\ndigest = \"{}\"\n{rest}\n", KeyDigest::of(id.as_bytes()));
+            }
+        }
+        Written::parse(&text, Path::new("keys.toml")).unwrap().clients
+    }
+
+    fn lines(old: &[(&str, &str, &[&str])], new: &[(&str, &str, &[&str])]) -> Vec<String> {
+        let changes = between(&written(old), &written(new), moment::parse(NOW).unwrap());
+        changes.iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn nothing_that_nobody_would_notice_is_listed() {
+        let old = [("a", "\"all\"", &["aaaaaaaa", "bbbbbbbb disabled = true"][..]), ("b", "[\"x\"]", &["cccccccc"])];
+        let new = [("b", "[\"x\"]", &["cccccccc note = \"hello\""][..]), ("a", "\"all\"", &["aaaaaaaa"])];
+        assert_eq!(lines(&old, &old), Vec::<String>::new());
+        assert_eq!(lines(&old, &new), Vec::<String>::new());
+    }
+
+    #[test]
+    fn keys_are_lost_and_gained_by_their_state() {
+        let old = [("a", "\"all\"", &["aaaaaaaa", "bbbbbbbb", "cccccccc", "dddddddd disabled = true", "eeeeeeee"][..])];
+        let new = [(
+            "a",
+            "\"all\"",
+            &[
+                "bbbbbbbb disabled = true",
+                "cccccccc expires_at = 2026-12-31T00:00:00Z",
+                "dddddddd",
+                "eeeeeeee expires_at = 2027-01-08T00:00:00Z",
+                "ffffffff",
+                "gggggggg not_before = 2028-01-01T00:00:00Z",
+                "hhhhhhhh disabled = true",
+            ][..],
+        )];
+        let mut found = lines(&old, &new);
+        found.sort();
+        assert_eq!(
+            found,
+            [
+                "+ client a, key dddddddd: the key works now",
+                "+ client a, key ffffffff: the key is new",
+                "- client a, key aaaaaaaa: the key is removed",
+                "- client a, key bbbbbbbb: the key is disabled",
+                "- client a, key cccccccc: the key has expired",
+                "~ client a, key eeeeeeee: the key's end was never and is 2027-01-08T00:00:00Z",
+                "~ client a, key gggggggg: the key is new and not yet valid",
+            ]
+        );
+    }
+
+    #[test]
+    fn clients_and_their_tools_come_and_go() {
+        let old = [("a", "\"all\"", &["aaaaaaaa"][..]), ("b", "[\"x\", \"y\"]", &[]), ("c", "\"all\"", &["cccccccc"])];
+        let new = [("a", "[\"x\"]", &[][..]), ("b", "[\"y\", \"z\"]", &["aaaaaaaa"]), ("d", "\"all\"", &[])];
+        assert_eq!(
+            lines(&old, &new),
+            [
+                "- client a: all tools but x",
+                "- client b: tools x",
+                "+ client b: tools z",
+                "- client c: the client is removed",
+                "+ client d: the client is new",
+                "- client a, key aaaaaaaa: the key is now of client b",
+                "+ client b, key aaaaaaaa: the key was of client a",
+                "- client c, key cccccccc: the key is removed",
+            ][..]
+                .iter()
+                .map(|line| (*line).to_owned())
+                .collect::<Vec<_>>()
+        );
+        assert_eq!(lines(&new[..1], &[("a", "\"all\"", &[])]), ["+ client a: all tools but x"]);
+    }
+}

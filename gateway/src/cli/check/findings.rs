@@ -1,0 +1,168 @@
+//! What is wrong, and what is unwise.
+
+use crate::access::{ClientRow, KeyState, ToolSet};
+use crate::cli::when;
+use crate::config::{ConfigError, Settings, keys_file, moment};
+use crate::serve::tls::{Identity, TlsError};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+/// A key or certificate that ends sooner than this is a warning.
+const SOON: Duration = Duration::from_secs(14 * 86_400);
+
+/// All that was found. The files are independent of each other: a fault in one hides none in another.
+#[derive(Debug, Default)]
+pub(super) struct Findings {
+    pub(super) errors: Vec<ConfigError>,
+    pub(super) warnings: Vec<ConfigError>,
+    pub(super) clients: Option<Vec<ClientRow>>,
+    pub(super) identity: Option<Identity>,
+}
+
+impl Findings {
+    pub(super) fn of(config: &Path, now: SystemTime) -> Self {
+        let mut findings = Self::default();
+        match Settings::read(config) {
+            Ok(settings) => {
+                findings.keys(&settings, now);
+                findings.certificate(&settings, config, now);
+                findings.authorities(&settings);
+            }
+            Err(error) => findings.errors.push(error),
+        }
+        findings
+    }
+
+    fn warn(&mut self, file: &Path, sentence: impl std::fmt::Display) {
+        self.warnings.push(ConfigError::of_file(file, sentence));
+    }
+
+    fn keys(&mut self, settings: &Settings, now: SystemTime) {
+        let file = &settings.keys_file;
+        let clients = match keys_file::read(file) {
+            Ok(clients) => clients,
+            Err(error) => return self.errors.push(error),
+        };
+        self.warnings.extend(keys_file::warnings(file));
+        for client in &clients {
+            self.tools(file, client, &settings.upstream.tools);
+            for key in &client.keys {
+                let (id, owner) = (&key.id, &client.id);
+                let ending = key.expires_at.filter(|end| *end <= now + SOON && key.state(now) == KeyState::Active);
+                if let Some(end) = ending {
+                    self.warn(
+                        file,
+                        format_args!(
+                            "key `{id}` of client `{owner}` ends {}; `gateway keys rotate {owner}` makes the next",
+                            when::relative(end, now)
+                        ),
+                    );
+                }
+                if key.expires_at.zip(key.not_before).is_some_and(|(end, begin)| end <= begin) {
+                    self.warn(
+                        file,
+                        format_args!("key `{id}` of client `{owner}` never works: it ends before it begins"),
+                    );
+                }
+            }
+            if !client.keys.iter().any(|key| matches!(key.state(now), KeyState::Active | KeyState::NotYetValid)) {
+                self.warn(file, format_args!("client `{}` has no key that works", client.id));
+            }
+        }
+        self.clients = Some(clients);
+    }
+
+    fn tools(&mut self, file: &Path, client: &ClientRow, known: &[String]) {
+        let ToolSet::Only(names) = &client.tools else { return };
+        if names.is_empty() {
+            self.warn(
+                file,
+                format_args!("client `{}` may call no tool; write tools = \"all\", or name some", client.id),
+            );
+        }
+        for name in names.iter().filter(|name| !known.is_empty() && !known.iter().any(|k| **k == ***name)) {
+            let near = known.iter().map(|k| (strsim::damerau_levenshtein(k, name), k)).min();
+            let advice = near
+                .filter(|(distance, k)| *distance <= 1 + k.len() / 4)
+                .map(|(_, k)| format!("; did you mean `{k}`?"));
+            let advice = advice.unwrap_or_default();
+            self.warn(
+                file,
+                format_args!("client `{}` may call `{name}`, which is not among upstream.tools{advice}", client.id),
+            );
+        }
+    }
+
+    fn certificate(&mut self, settings: &Settings, config: &Path, now: SystemTime) {
+        let tls = &settings.tls;
+        let identity = match Identity::load(&tls.certificate, &tls.private_key, tls.min_version) {
+            Ok(identity) => identity,
+            Err(error) => return self.errors.push(located(&error, config)),
+        };
+        let file = &tls.certificate;
+        let (begin, end) = (moment::text(identity.not_before), moment::text(identity.not_after));
+        if !identity.is_valid(now) {
+            let sentence = format!("the certificate is not valid now; it runs from {begin} to {end}");
+            self.errors.push(ConfigError::of_file(file, sentence));
+        } else if identity.not_after <= now + SOON {
+            self.warn(file, format_args!("the certificate ends {}, on {end}", when::relative(identity.not_after, now)));
+        }
+        if identity.names.is_empty() {
+            self.warn(file, "the certificate names no host (subject alternative name), so clients refuse it");
+        }
+        for host in settings.listen.public_hosts.iter().filter(|host| !covers(&identity.names, host)) {
+            self.warn(file, format_args!("the certificate is not for `{host}`, which listen.public_hosts names"));
+        }
+        if std::fs::metadata(&tls.private_key).is_ok_and(|meta| meta.permissions().mode() & 0o7 != 0) {
+            self.warn(&tls.private_key, "every user of this machine may read the private key; chmod 0600");
+        }
+        self.identity = Some(identity);
+    }
+
+    fn authorities(&mut self, settings: &Settings) {
+        let Some(file) = &settings.upstream.ca else { return };
+        let certificates = CertificateDer::pem_file_iter(file).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+        match certificates {
+            Ok(certificates) if !certificates.is_empty() => {}
+            Ok(_) => self.errors.push(ConfigError::of_file(file, "holds no certificate")),
+            Err(_) => self.errors.push(ConfigError::of_file(file, "cannot be read as PEM certificates")),
+        }
+    }
+}
+
+/// The error as one about its file; those that concern no single file are about the settings.
+fn located(error: &TlsError, config: &Path) -> ConfigError {
+    let text = error.to_string();
+    let file = error.file().unwrap_or(config);
+    let sentence = text.strip_prefix(&format!("{}: ", file.display())).unwrap_or(&text);
+    ConfigError::of_file(file, sentence)
+}
+
+/// Whether one of the certificate's names is for this host; `*` stands for one label (RFC 6125, section 6.4.3).
+fn covers(names: &[String], host: &str) -> bool {
+    let wildcard = host.split_once('.').map(|(_, parent)| format!("*.{parent}"));
+    names.iter().any(|name| name == host || Some(name) == wildcard.as_ref())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wildcard_covers_one_label() {
+        let names = ["*.example.com".to_owned(), "localhost".to_owned()];
+        for (host, covered) in [
+            ("a.example.com", true),
+            ("*.example.com", true),
+            ("localhost", true),
+            ("example.com", false),
+            ("a.b.example.com", false),
+            ("127.0.0.1", false),
+        ] {
+            assert_eq!(covers(&names, host), covered, "{host}");
+        }
+    }
+}
