@@ -8,12 +8,15 @@ pub mod call;
 mod envelope;
 mod flaw;
 mod glance;
+mod member;
 mod method;
 mod mirrored;
+mod names;
 mod strict;
 mod text;
 
 pub use call::{Call, Kind, Subject};
-pub use flaw::Flaw;
+pub use flaw::{Flaw, Header, Wanted};
+pub use member::Member;
 pub use method::Method;
 pub use mirrored::Mirrored;

@@ -7,7 +7,8 @@ use std::borrow::Cow;
 
 use super::envelope::Envelope;
 use super::flaw::Flaw;
-use super::glance::Glance;
+use super::glance::{Glance, Said};
+use super::member::Member;
 use super::method::{Method, Pointer};
 use super::strict;
 
@@ -20,10 +21,11 @@ const VERSION_MEMBER: &str = "io.modelcontextprotocol/protocolVersion";
 /// What one JSON-RPC message of a client asks.
 #[derive(Clone, Debug)]
 pub struct Call<'a> {
+    body: &'a [u8],
     method: Method,
     method_text: Cow<'a, str>,
     subject: Option<(Subject, Cow<'a, str>)>,
-    source: Source<'a>,
+    places: Places,
 }
 
 /// The three forms of a JSON-RPC message.
@@ -53,11 +55,16 @@ pub enum Subject {
     Task,
 }
 
-/// Where the parts that are rarely asked for come from.
-#[derive(Clone, Debug)]
-enum Source<'a> {
-    Judged { kind: Kind, id: Option<&'a str>, meta: Option<&'a [u8]>, arguments: Option<&'a [u8]> },
-    Observed { body: &'a [u8], params: Option<&'a [u8]> },
+/// Where in the body the parts begin that are rarely asked for; 0 when they were not met.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Places {
+    /// Known once the whole body was walked: what was not met is then not there.
+    pub(super) kind: Option<Kind>,
+    pub(super) id: u32,
+    pub(super) meta: u32,
+    pub(super) arguments: u32,
+    /// Where to look on for the members of `params`: at its brace, or behind one of its values.
+    pub(super) rest: u32,
 }
 
 impl<'a> Call<'a> {
@@ -70,49 +77,53 @@ impl<'a> Call<'a> {
     /// case; or is not a request, notification or response as JSON-RPC 2.0 defines them, with MCP's rule that a request's id
     /// is a string or a number.
     pub fn judge(body: &'a [u8]) -> Result<Self, Flaw> {
-        let Envelope { kind, id, method, method_text, subject, meta, arguments } = Envelope::read(body)?;
-        Ok(Self { method, method_text, subject, source: Source::Judged { kind, id, meta, arguments } })
+        let Envelope { method, method_text, subject, places } = Envelope::read(body)?;
+        Ok(Self { body, method, method_text, subject, places })
     }
 
     /// Reads as much of a message as logs and metrics need, and never refuses: `None` when something is odd on the way.
     ///
     /// Stops as soon as the method and the name are known, so a body that `judge` refuses may well have an answer here.
     pub fn observe(body: &'a [u8]) -> Option<Self> {
+        u32::try_from(body.len()).ok()?;
         let mut glance = Glance::open(body)?;
-        let mut params = None;
+        // So most clients begin.
+        glance.pass(br#""jsonrpc":"2.0","#);
+        let mut places = Places::default();
         let mut method = None;
         while let Some(name) = glance.member().ok()? {
             match name.plain()? {
                 b"method" => {
-                    let text = glance.string().ok()?.read()?;
-                    let known = Method::named(&text);
-                    method = Some((known, text));
-                    if params.is_some() || known.pointer().is_none() {
+                    let named = named(glance.string().ok()?)?;
+                    let done = places.rest != 0 || named.0.pointer().is_none();
+                    method = Some(named);
+                    if done {
                         break;
                     }
                 }
                 b"params" => {
-                    params = Some(glance.rest());
+                    places.rest = glance.at(body);
                     if method.is_some() {
                         break;
                     }
-                    glance.skip().ok()?;
+                    glance.skip()?;
+                }
+                b"id" => {
+                    places.id = glance.at(body);
+                    glance.skip()?;
                 }
                 b"result" | b"error" => {
                     method = Some((Method::Response, Cow::Borrowed("")));
                     break;
                 }
                 _ => {
-                    glance.skip().ok()?;
+                    glance.skip()?;
                 }
             }
         }
         let (method, method_text) = method?;
-        let subject = match (method.pointer(), params) {
-            (Some(pointer), Some(params)) => glimpse(method, pointer, params),
-            _ => None,
-        };
-        Some(Self { method, method_text, subject, source: Source::Observed { body, params } })
+        let subject = method.pointer().and_then(|pointer| places.subject(body, method, pointer));
+        Some(Self { body, method, method_text, subject, places })
     }
 
     /// The method, as one of a closed set.
@@ -140,34 +151,27 @@ impl<'a> Call<'a> {
         self.subject.as_ref().map(|(_, name)| &**name)
     }
 
-    /// The form of the message. After `observe` this looks through the body until it is certain.
+    /// The form of the message. After `observe` this may look through the body.
     pub fn kind(&self) -> Kind {
-        match self.source {
-            Source::Judged { kind, .. } => kind,
-            Source::Observed { .. } if self.method == Method::Response => Kind::Response,
-            Source::Observed { body, .. } if value(body, "id").is_some() => Kind::Request,
-            Source::Observed { .. } => Kind::Notification,
+        match self.places.kind {
+            Some(kind) => kind,
+            None if self.method == Method::Response => Kind::Response,
+            None if self.id_on().is_some() => Kind::Request,
+            None => Kind::Notification,
         }
     }
 
     /// The JSON text of the id, to be repeated in a refusal: a string, a number or `null` of at most 256 bytes. `None`
-    /// when there is no id or one that is not worth repeating; a refusal then says `null`. After `observe` this looks
-    /// through the body for it.
+    /// when there is no id or one that is not worth repeating; a refusal then says `null`. After `observe` this may look
+    /// through the body.
     pub fn id(&self) -> Option<&'a str> {
-        let id = match self.source {
-            Source::Judged { id, .. } => id,
-            Source::Observed { body, .. } => value(body, "id").and_then(strict::id),
-        };
-        id.filter(|id| id.len() <= MAX_ECHOED_ID)
+        let on = self.id_on()?;
+        strict::id(on.get(..=MAX_ECHOED_ID).unwrap_or(on)).filter(|id| id.len() <= MAX_ECHOED_ID)
     }
 
     /// The protocol version that the message itself names (since revision 2026-07-28, in `params._meta`).
     pub fn protocol_version(&self) -> Option<Cow<'a, str>> {
-        let meta = match self.source {
-            Source::Judged { meta, .. } => meta,
-            Source::Observed { params, .. } => params.and_then(|params| value(params, "_meta")),
-        };
-        let mut glance = Glance::open(meta?)?;
+        let mut glance = Glance::open(self.params_on(self.places.meta, Member::Meta)?)?;
         glance.find(VERSION_MEMBER)?;
         glance.string().ok()?.read()
     }
@@ -176,17 +180,64 @@ impl<'a> Call<'a> {
     ///
     /// Looks through the body as it goes; ends early where the body is odd.
     pub fn argument_names(&self) -> impl Iterator<Item = Cow<'a, str>> + use<'a> {
-        let arguments = match self.source {
-            Source::Judged { arguments, .. } => arguments,
-            Source::Observed { params, .. } => params.and_then(|params| value(params, "arguments")),
-        };
-        let mut glance = arguments.and_then(Glance::open);
+        let mut glance = self.params_on(self.places.arguments, Member::Arguments).and_then(Glance::open);
         std::iter::from_fn(move || {
             let glance = glance.as_mut()?;
             let name = glance.member().ok()??;
-            glance.skip().ok()?;
+            glance.skip()?;
             name.read()
         })
+    }
+
+    /// The body from the id on.
+    fn id_on(&self) -> Option<&'a [u8]> {
+        let Places { kind, id, .. } = self.places;
+        match (id, kind) {
+            (0, Some(_)) => None,
+            (0, None) => Glance::open(self.body)?.find("id"),
+            _ => self.body.get(id as usize..),
+        }
+    }
+
+    /// The body from the value of a member of `params` on, which was met at `place`.
+    fn params_on(&self, place: u32, member: Member) -> Option<&'a [u8]> {
+        let Places { kind, rest, .. } = self.places;
+        match (place, kind) {
+            (0, Some(_)) => None,
+            (0, None) => Glance::resume(self.body.get(rest as usize..).filter(|_| rest != 0)?).find(member.as_str()),
+            _ => self.body.get(place as usize..),
+        }
+    }
+}
+
+impl Places {
+    /// Looks through `params` for the subject of a call, and remembers what it meets on the way.
+    #[inline]
+    fn subject<'a>(&mut self, body: &'a [u8], method: Method, pointer: Pointer) -> Option<(Subject, Cow<'a, str>)> {
+        let member = pointer.member().as_str();
+        let mut glance = Glance::open(body.get(self.rest as usize..).filter(|_| self.rest != 0)?)?;
+        while let Some(name) = glance.member().ok()? {
+            if name.is(member) {
+                let on = glance.rest();
+                let subject = match pointer {
+                    Pointer::Ref => reference(on)?,
+                    Pointer::Name | Pointer::Uri | Pointer::TaskId => {
+                        (subject(method, pointer), glance.string().ok()?.read()?)
+                    }
+                };
+                if pointer != Pointer::Ref {
+                    self.rest = glance.at(body);
+                }
+                return Some(subject);
+            }
+            if name.is("_meta") {
+                self.meta = glance.at(body);
+            } else if name.is("arguments") {
+                self.arguments = glance.at(body);
+            }
+            glance.skip()?;
+        }
+        None
     }
 }
 
@@ -200,16 +251,21 @@ pub(super) fn subject(method: Method, pointer: Pointer) -> Subject {
     }
 }
 
-/// The subject of a call, read without judging.
-fn glimpse<'a>(method: Method, pointer: Pointer, params: &'a [u8]) -> Option<(Subject, Cow<'a, str>)> {
-    let mut glance = Glance::open(params)?;
-    glance.find(pointer.member())?;
-    if pointer != Pointer::Ref {
-        return Some((subject(method, pointer), glance.string().ok()?.read()?));
+/// A method and its text, read without judging.
+#[inline]
+fn named(said: Said<'_>) -> Option<(Method, Cow<'_, str>)> {
+    let method = said.plain().map_or(Method::Other, Method::named);
+    if method != Method::Other {
+        return Some((method, Cow::Borrowed(method.as_str())));
     }
-    let reference = Glance::open(glance.rest())?;
+    let text = said.read()?;
+    Some((Method::named(text.as_bytes()), text))
+}
+
+/// What the reference is about that `bytes` begins with, read without judging.
+fn reference(bytes: &[u8]) -> Option<(Subject, Cow<'_, str>)> {
     let text = |member| {
-        let mut glance = reference;
+        let mut glance = Glance::open(bytes)?;
         glance.find(member)?;
         glance.string().ok()?.read()
     };
@@ -218,13 +274,6 @@ fn glimpse<'a>(method: Method, pointer: Pointer, params: &'a [u8]) -> Option<(Su
         "ref/resource" => Some((Subject::Resource, text("uri")?)),
         _ => None,
     }
-}
-
-/// The value of the member `name` in the object that `object` begins with.
-fn value<'a>(object: &'a [u8], name: &str) -> Option<&'a [u8]> {
-    let mut glance = Glance::open(object)?;
-    glance.find(name)?;
-    glance.skip().ok()
 }
 
 #[cfg(test)]
@@ -337,14 +386,14 @@ mod tests {
         assert_eq!(flaw("[{}]"), Flaw::NotAnObject);
         assert_eq!(flaw(" {}"), Flaw::NotAnObject);
         assert_eq!(flaw("\u{feff}{}"), Flaw::NotAnObject);
-        assert_eq!(flaw("{}"), Flaw::Missing { member: "jsonrpc" });
-        assert_eq!(flaw(r#"{"jsonrpc":"2.0"}"#), Flaw::Missing { member: "method" });
-        assert_eq!(flaw(r#"{"jsonrpc":"2.0","result":1}"#), Flaw::Missing { member: "id" });
+        assert_eq!(flaw("{}"), Flaw::Missing { member: Member::JsonRpc });
+        assert_eq!(flaw(r#"{"jsonrpc":"2.0"}"#), Flaw::Missing { member: Member::Method });
+        assert_eq!(flaw(r#"{"jsonrpc":"2.0","result":1}"#), Flaw::Missing { member: Member::Id });
         assert_eq!(flaw(r#"{"jsonrpc":"2.0","method":"ping"}{}"#), Flaw::Trailing { at: 33 });
         let both = |one, other| Flaw::Both { one, other };
-        assert_eq!(flaw(r#"{"jsonrpc":"2.0","id":1,"method":"a","result":1}"#), both("method", "result"));
-        assert_eq!(flaw(r#"{"jsonrpc":"2.0","id":1,"method":"a","error":1}"#), both("method", "error"));
-        assert_eq!(flaw(r#"{"jsonrpc":"2.0","id":1,"error":{},"result":1}"#), both("result", "error"));
+        assert_eq!(flaw(r#"{"jsonrpc":"2.0","id":1,"method":"a","result":1}"#), both(Member::Method, Member::Result));
+        assert_eq!(flaw(r#"{"jsonrpc":"2.0","id":1,"method":"a","error":1}"#), both(Member::Method, Member::Error));
+        assert_eq!(flaw(r#"{"jsonrpc":"2.0","id":1,"error":{},"result":1}"#), both(Member::Result, Member::Error));
     }
 
     #[test]
@@ -353,32 +402,35 @@ mod tests {
             let Flaw::Wrong { member, at, .. } = flaw(body) else { panic!("{body}") };
             (member, at)
         };
-        assert_eq!(wrong(r#"{"jsonrpc":"1.0","method":"a"}"#), ("jsonrpc", 11));
-        assert_eq!(wrong(r#"{"jsonrpc":2.0,"method":"a"}"#), ("jsonrpc", 11));
-        assert_eq!(wrong(r#"{"jsonrpc":"2.0","method":null}"#), ("method", 26));
+        assert_eq!(wrong(r#"{"jsonrpc":"1.0","method":"a"}"#), (Member::JsonRpc, 11));
+        assert_eq!(wrong(r#"{"jsonrpc":2.0,"method":"a"}"#), (Member::JsonRpc, 11));
+        assert_eq!(wrong(r#"{"jsonrpc":"2.0","method":null}"#), (Member::Method, 26));
         for id in ["null", "{}", "[1]", "true", "false"] {
-            assert_eq!(wrong(&format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"a"}}"#)), ("id", 22));
+            assert_eq!(wrong(&format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"a"}}"#)), (Member::Id, 22));
         }
-        assert_eq!(wrong(r#"{"jsonrpc":"2.0","id":null,"result":1}"#), ("id", 22));
+        assert_eq!(wrong(r#"{"jsonrpc":"2.0","id":null,"result":1}"#), (Member::Id, 22));
         for params in ["[]", "null", "\"\""] {
-            assert_eq!(wrong(&format!(r#"{{"jsonrpc":"2.0","method":"a","params":{params}}}"#)), ("params", 39));
+            assert_eq!(wrong(&format!(r#"{{"jsonrpc":"2.0","method":"a","params":{params}}}"#)), (Member::Params, 39));
         }
-        assert_eq!(wrong(r#"{"jsonrpc":"2.0","method":"tools/call","params":{"name":5}}"#), ("name", 56));
+        assert_eq!(wrong(r#"{"jsonrpc":"2.0","method":"tools/call","params":{"name":5}}"#), (Member::Name, 56));
         assert_eq!(
             wrong(r#"{"jsonrpc":"2.0","method":"completion/complete","params":{"ref":{"type":"x"}}}"#),
-            ("ref", 64)
+            (Member::Ref, 64)
         );
     }
 
     #[test]
     fn a_call_without_its_subject_is_refused() {
         let missing = |member| Flaw::Missing { member };
-        assert_eq!(flaw(r#"{"jsonrpc":"2.0","method":"tools/call"}"#), missing("name"));
-        assert_eq!(flaw(r#"{"jsonrpc":"2.0","method":"resources/read","params":{"name":"a"}}"#), missing("uri"));
-        assert_eq!(flaw(r#"{"jsonrpc":"2.0","method":"tasks/get","params":{}}"#), missing("taskId"));
-        assert_eq!(flaw(r#"{"jsonrpc":"2.0","method":"completion/complete","params":{"ref":"x"}}"#), missing("type"));
+        assert_eq!(flaw(r#"{"jsonrpc":"2.0","method":"tools/call"}"#), missing(Member::Name));
+        assert_eq!(flaw(r#"{"jsonrpc":"2.0","method":"resources/read","params":{"name":"a"}}"#), missing(Member::Uri));
+        assert_eq!(flaw(r#"{"jsonrpc":"2.0","method":"tasks/get","params":{}}"#), missing(Member::TaskId));
+        assert_eq!(
+            flaw(r#"{"jsonrpc":"2.0","method":"completion/complete","params":{"ref":"x"}}"#),
+            missing(Member::Type)
+        );
         let two = r#"{"jsonrpc":"2.0","method":"completion/complete","params":{"ref":{"type":"ref/prompt","name":"a","uri":"b"}}}"#;
-        assert_eq!(flaw(two), Flaw::Both { one: "name", other: "uri" });
+        assert_eq!(flaw(two), Flaw::Both { one: Member::Name, other: Member::Uri });
     }
 
     #[test]
@@ -398,13 +450,13 @@ mod tests {
     #[test]
     fn no_member_is_spelled_in_other_case() {
         for (body, of) in [
-            (r#"{"jsonrpc":"2.0","method":"a","Method":"b"}"#, "method"),
-            (r#"{"JSONRPC":"2.0","method":"a"}"#, "jsonrpc"),
-            (r#"{"jsonrpc":"2.0","method":"a","param\u017f":{}}"#, "params"),
-            (r#"{"jsonrpc":"2.0","method":"a","params":{"name":"a","Name":"b"}}"#, "name"),
-            (r#"{"jsonrpc":"2.0","method":"a","params":{"URI":"b"}}"#, "uri"),
-            (r#"{"jsonrpc":"2.0","method":"a","params":{"taskID":"b"}}"#, "taskId"),
-            (r#"{"jsonrpc":"2.0","method":"a","params":{"ref":{"Uri":"b"}}}"#, "uri"),
+            (r#"{"jsonrpc":"2.0","method":"a","Method":"b"}"#, Member::Method),
+            (r#"{"JSONRPC":"2.0","method":"a"}"#, Member::JsonRpc),
+            (r#"{"jsonrpc":"2.0","method":"a","param\u017f":{}}"#, Member::Params),
+            (r#"{"jsonrpc":"2.0","method":"a","params":{"name":"a","Name":"b"}}"#, Member::Name),
+            (r#"{"jsonrpc":"2.0","method":"a","params":{"URI":"b"}}"#, Member::Uri),
+            (r#"{"jsonrpc":"2.0","method":"a","params":{"taskID":"b"}}"#, Member::TaskId),
+            (r#"{"jsonrpc":"2.0","method":"a","params":{"ref":{"Uri":"b"}}}"#, Member::Uri),
         ] {
             assert!(matches!(flaw(body), Flaw::CaseVariant { of: found, .. } if found == of), "{body}");
         }

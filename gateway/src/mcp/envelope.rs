@@ -3,30 +3,18 @@
 
 use std::borrow::Cow;
 
-use super::call::{self, Kind, Subject};
-use super::flaw::Flaw;
+use super::call::{self, Kind, Places, Subject};
+use super::flaw::{Flaw, Wanted};
+use super::member::Member;
 use super::method::{Method, Pointer};
-use super::strict::Walk;
-use super::text::{self, Text};
-
-/// Members of the envelope.
-const ENVELOPE: [&str; 6] = ["jsonrpc", "id", "method", "params", "result", "error"];
-
-/// Members of `params` that a policy, a log or a header agreement reads.
-const PARAMS: [&str; 7] = ["name", "uri", "arguments", "_meta", "ref", "taskId", "protocolVersion"];
-
-/// Members of the reference in `completion/complete`.
-const REFERENCE: [&str; 3] = ["type", "name", "uri"];
+use super::strict::{Span, Walk};
 
 /// What a message says, once the whole of it was walked.
 pub(super) struct Envelope<'a> {
-    pub(super) kind: Kind,
-    pub(super) id: Option<&'a str>,
     pub(super) method: Method,
     pub(super) method_text: Cow<'a, str>,
     pub(super) subject: Option<(Subject, Cow<'a, str>)>,
-    pub(super) meta: Option<&'a [u8]>,
-    pub(super) arguments: Option<&'a [u8]>,
+    pub(super) places: Places,
 }
 
 impl<'a> Envelope<'a> {
@@ -44,24 +32,24 @@ impl<'a> Envelope<'a> {
 struct Members<'a> {
     version: bool,
     id: Option<&'a str>,
-    id_at: usize,
-    method: Option<Text<'a>>,
+    id_at: u32,
+    method: Option<Cow<'a, str>>,
     result: bool,
     error: bool,
     params: Params<'a>,
 }
 
 impl<'a> Members<'a> {
-    fn member(&mut self, walk: &mut Walk<'a>, name: Text<'a>) -> Result<(), Flaw> {
-        match &*name.read() {
+    fn member(&mut self, walk: &mut Walk<'a>, name: Span) -> Result<(), Flaw> {
+        match &*walk.read(name) {
             "jsonrpc" => self.version(walk),
             "id" => self.id(walk),
             "method" => {
-                self.method = Some(string(walk, "method")?);
+                self.method = Some(walk.string_of(Member::Method)?);
                 Ok(())
             }
             "params" if walk.peek() == Some(b'{') => walk.object(|walk, name| self.params.member(walk, name)),
-            "params" => Err(Flaw::Wrong { member: "params", wanted: "an object", at: walk.at() }),
+            "params" => Err(Flaw::Wrong { member: Member::Params, wanted: Wanted::Object, at: walk.at() }),
             "result" => {
                 self.result = true;
                 walk.value()
@@ -70,17 +58,17 @@ impl<'a> Members<'a> {
                 self.error = true;
                 walk.value()
             }
-            other => unknown(other, &ENVELOPE, name.at).and_then(|()| walk.value()),
+            other => unknown(other, &Member::ENVELOPE, name.at()).and_then(|()| walk.value()),
         }
     }
 
     fn version(&mut self, walk: &mut Walk<'a>) -> Result<(), Flaw> {
-        let text = string(walk, "jsonrpc")?;
-        self.version = text.read() == "2.0";
+        let at = walk.at();
+        self.version = walk.string_of(Member::JsonRpc)? == "2.0";
         if self.version {
             return Ok(());
         }
-        Err(Flaw::Wrong { member: "jsonrpc", wanted: "the string \"2.0\"", at: text.at })
+        Err(Flaw::Wrong { member: Member::JsonRpc, wanted: Wanted::Version, at })
     }
 
     fn id(&mut self, walk: &mut Walk<'a>) -> Result<(), Flaw> {
@@ -94,21 +82,18 @@ impl<'a> Members<'a> {
         Ok(())
     }
 
-    fn wrong_id(&self, at: usize) -> Flaw {
-        Flaw::Wrong { member: "id", wanted: "a string or a number", at }
+    fn wrong_id(&self, at: u32) -> Flaw {
+        Flaw::Wrong { member: Member::Id, wanted: Wanted::Id, at }
     }
 
     /// What they make together.
-    fn envelope(self) -> Result<Envelope<'a>, Flaw> {
+    fn envelope(mut self) -> Result<Envelope<'a>, Flaw> {
         if !self.version {
-            return Err(Flaw::Missing { member: "jsonrpc" });
+            return Err(Flaw::Missing { member: Member::JsonRpc });
         }
         let kind = self.kind()?;
         let (method, method_text) = match self.method {
-            Some(text) => {
-                let text = text.read();
-                (Method::named(&text), text)
-            }
+            Some(text) => (Method::named(text.as_bytes()), text),
             None => (Method::Response, Cow::Borrowed("")),
         };
         let subject = match method.pointer() {
@@ -116,21 +101,22 @@ impl<'a> Members<'a> {
             None => None,
         };
         let Params { meta, arguments, .. } = self.params;
-        Ok(Envelope { kind, id: self.id, method, method_text, subject, meta, arguments })
+        let places = Places { kind: Some(kind), id: self.id_at, meta, arguments, ..Places::default() };
+        Ok(Envelope { method, method_text, subject, places })
     }
 
     fn kind(&self) -> Result<Kind, Flaw> {
         let null = self.id == Some("null");
         match (self.method.is_some(), self.result, self.error) {
-            (true, true, _) => Err(Flaw::Both { one: "method", other: "result" }),
-            (true, _, true) => Err(Flaw::Both { one: "method", other: "error" }),
-            (false, true, true) => Err(Flaw::Both { one: "result", other: "error" }),
-            (false, false, false) => Err(Flaw::Missing { member: "method" }),
+            (true, true, _) => Err(Flaw::Both { one: Member::Method, other: Member::Result }),
+            (true, _, true) => Err(Flaw::Both { one: Member::Method, other: Member::Error }),
+            (false, true, true) => Err(Flaw::Both { one: Member::Result, other: Member::Error }),
+            (false, false, false) => Err(Flaw::Missing { member: Member::Method }),
             // JSON-RPC 2.0 section 5: an error that belongs to no request has the id null.
             (false, false, true) if null => Ok(Kind::Response),
             _ if null => Err(self.wrong_id(self.id_at)),
             (true, false, false) => Ok(if self.id.is_some() { Kind::Request } else { Kind::Notification }),
-            (false, ..) if self.id.is_none() => Err(Flaw::Missing { member: "id" }),
+            (false, ..) if self.id.is_none() => Err(Flaw::Missing { member: Member::Id }),
             (false, ..) => Ok(Kind::Response),
         }
     }
@@ -143,51 +129,48 @@ struct Params<'a> {
     uri: Option<Spot<'a>>,
     task: Option<Spot<'a>>,
     reference: Option<Reference<'a>>,
-    meta: Option<&'a [u8]>,
-    arguments: Option<&'a [u8]>,
+    meta: u32,
+    arguments: u32,
 }
 
 /// A member that must be a string if the method uses it, and may be anything if it does not.
-#[derive(Clone, Copy)]
 struct Spot<'a> {
-    text: Option<Text<'a>>,
-    at: usize,
+    text: Option<Cow<'a, str>>,
+    at: u32,
 }
 
 impl<'a> Params<'a> {
-    fn member(&mut self, walk: &mut Walk<'a>, name: Text<'a>) -> Result<(), Flaw> {
-        let at = walk.at();
-        match &*name.read() {
+    fn member(&mut self, walk: &mut Walk<'a>, name: Span) -> Result<(), Flaw> {
+        match &*walk.read(name) {
             "name" => self.name = Some(Spot::read(walk)?),
             "uri" => self.uri = Some(Spot::read(walk)?),
             "taskId" => self.task = Some(Spot::read(walk)?),
             "arguments" => {
+                self.arguments = walk.at();
                 walk.value()?;
-                self.arguments = Some(walk.since(at).as_bytes());
             }
             "_meta" => {
+                self.meta = walk.at();
                 walk.value()?;
-                self.meta = Some(walk.since(at).as_bytes());
             }
             "ref" => self.reference = Some(Reference::read(walk)?),
             other => {
-                unknown(other, &PARAMS, name.at)?;
+                unknown(other, &Member::PARAMS, name.at())?;
                 walk.value()?;
             }
         }
         Ok(())
     }
 
-    fn subject(&self, method: Method, pointer: Pointer) -> Result<(Subject, Cow<'a, str>), Flaw> {
+    fn subject(&mut self, method: Method, pointer: Pointer) -> Result<(Subject, Cow<'a, str>), Flaw> {
+        let member = pointer.member();
         let spot = match pointer {
-            Pointer::Name => self.name,
-            Pointer::Uri => self.uri,
-            Pointer::TaskId => self.task,
-            Pointer::Ref => {
-                return self.reference.as_ref().ok_or(Flaw::Missing { member: pointer.member() })?.subject();
-            }
+            Pointer::Name => self.name.take(),
+            Pointer::Uri => self.uri.take(),
+            Pointer::TaskId => self.task.take(),
+            Pointer::Ref => return self.reference.take().ok_or(Flaw::Missing { member })?.subject(),
         };
-        Ok((call::subject(method, pointer), Spot::wanted(spot, pointer.member())?))
+        Ok((call::subject(method, pointer), Spot::wanted(spot, member)?))
     }
 }
 
@@ -195,22 +178,22 @@ impl<'a> Spot<'a> {
     fn read(walk: &mut Walk<'a>) -> Result<Self, Flaw> {
         let at = walk.at();
         if walk.peek() == Some(b'"') {
-            return Ok(Self { text: Some(walk.string()?), at });
+            return Ok(Self { text: Some(walk.string_of(Member::Name)?), at });
         }
         walk.value()?;
         Ok(Self { text: None, at })
     }
 
     /// The text of a member that the method uses.
-    fn wanted(spot: Option<Self>, member: &'static str) -> Result<Cow<'a, str>, Flaw> {
+    fn wanted(spot: Option<Self>, member: Member) -> Result<Cow<'a, str>, Flaw> {
         let Self { text, at } = spot.ok_or(Flaw::Missing { member })?;
-        Ok(text.ok_or(Flaw::Wrong { member, wanted: "a string", at })?.read())
+        text.ok_or(Flaw::Wrong { member, wanted: Wanted::String, at })
     }
 }
 
 /// The `ref` of `completion/complete`, as the walk meets it.
 struct Reference<'a> {
-    at: usize,
+    at: u32,
     kind: Option<Spot<'a>>,
     name: Option<Spot<'a>>,
     uri: Option<Spot<'a>>,
@@ -227,43 +210,35 @@ impl<'a> Reference<'a> {
         Ok(reference)
     }
 
-    fn member(&mut self, walk: &mut Walk<'a>, name: Text<'a>) -> Result<(), Flaw> {
-        match &*name.read() {
+    fn member(&mut self, walk: &mut Walk<'a>, name: Span) -> Result<(), Flaw> {
+        match &*walk.read(name) {
             "type" => self.kind = Some(Spot::read(walk)?),
             "name" => self.name = Some(Spot::read(walk)?),
             "uri" => self.uri = Some(Spot::read(walk)?),
             other => {
-                unknown(other, &REFERENCE, name.at)?;
+                unknown(other, &Member::REFERENCE, name.at())?;
                 walk.value()?;
             }
         }
         Ok(())
     }
 
-    fn subject(&self) -> Result<(Subject, Cow<'a, str>), Flaw> {
+    fn subject(self) -> Result<(Subject, Cow<'a, str>), Flaw> {
         if self.name.is_some() && self.uri.is_some() {
-            return Err(Flaw::Both { one: "name", other: "uri" });
+            return Err(Flaw::Both { one: Member::Name, other: Member::Uri });
         }
-        match &*Spot::wanted(self.kind, "type")? {
-            "ref/prompt" => Ok((Subject::Prompt, Spot::wanted(self.name, "name")?)),
-            "ref/resource" => Ok((Subject::Resource, Spot::wanted(self.uri, "uri")?)),
-            _ => Err(Flaw::Wrong { member: "ref", wanted: "a 'ref/prompt' or a 'ref/resource'", at: self.at }),
+        match &*Spot::wanted(self.kind, Member::Type)? {
+            "ref/prompt" => Ok((Subject::Prompt, Spot::wanted(self.name, Member::Name)?)),
+            "ref/resource" => Ok((Subject::Resource, Spot::wanted(self.uri, Member::Uri)?)),
+            _ => Err(Flaw::Wrong { member: Member::Ref, wanted: Wanted::Reference, at: self.at }),
         }
     }
 }
 
 /// A member that is none of `known`, and must not look like one.
-fn unknown(name: &str, known: &[&'static str], at: usize) -> Result<(), Flaw> {
-    match text::variant(name, known) {
+fn unknown(name: &str, known: &[Member], at: u32) -> Result<(), Flaw> {
+    match Member::confused(name, known) {
         Some(of) => Err(Flaw::CaseVariant { of, at }),
         None => Ok(()),
     }
-}
-
-/// Reads the value of `member`, which has to be a string.
-fn string<'a>(walk: &mut Walk<'a>, member: &'static str) -> Result<Text<'a>, Flaw> {
-    if walk.peek() == Some(b'"') {
-        return walk.string();
-    }
-    Err(Flaw::Wrong { member, wanted: "a string", at: walk.at() })
 }

@@ -3,10 +3,12 @@
 use std::error::Error;
 use std::fmt;
 
+use super::member::Member;
+
 /// Why a message cannot be judged, filtered or split.
 ///
 /// `at` is the offset of a byte in what was read, from 0. The text names protocol members and limits, never what a peer
-/// sent, so it may go into a reply and into a log.
+/// sent, so it may go into a reply and into a log. Eight bytes: the strict walk returns one at every step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 #[allow(missing_docs, reason = "the fields mean what the text above and the sentence of each flaw say")]
@@ -14,45 +16,93 @@ pub enum Flaw {
     /// Longer than the walk can address (4 GiB).
     TooLong,
     /// Not UTF-8 (RFC 8259 section 8.1).
-    NotUtf8 { at: usize },
+    NotUtf8 { at: u32 },
     /// The first byte is not `{`: a batch, a bare value, white space or nothing.
     NotAnObject,
     /// The document ends in the middle of a value.
-    Truncated { at: usize },
+    Truncated { at: u32 },
     /// A byte that JSON does not allow in this place.
-    Unexpected { at: usize },
+    Unexpected { at: u32 },
     /// A control character inside a string.
-    Control { at: usize },
+    Control { at: u32 },
     /// An escape sequence that JSON does not know.
-    Escape { at: usize },
+    Escape { at: u32 },
     /// Half of a surrogate pair.
-    Surrogate { at: usize },
+    Surrogate { at: u32 },
     /// Something after the end of the document.
-    Trailing { at: usize },
+    Trailing { at: u32 },
     /// More than 64 containers inside each other.
-    TooDeep { at: usize },
+    TooDeep { at: u32 },
     /// Two members of one object have the same name once escapes are resolved.
-    Duplicate { at: usize },
+    Duplicate { at: u32 },
     /// A member name contains U+0000, which some parsers take for its end.
-    NulInName { at: usize },
+    NulInName { at: u32 },
     /// A member that some parsers take for a protocol member, because they ignore case.
-    CaseVariant { of: &'static str, at: usize },
+    CaseVariant { of: Member, at: u32 },
     /// A protocol member is missing.
-    Missing { member: &'static str },
+    Missing { member: Member },
     /// A protocol member has the wrong type or value.
-    Wrong { member: &'static str, wanted: &'static str, at: usize },
+    Wrong { member: Member, wanted: Wanted, at: u32 },
     /// Members that exclude each other stand side by side.
-    Both { one: &'static str, other: &'static str },
+    Both { one: Member, other: Member },
     /// A reply without the array that a list must have.
-    NotAList { wanted: &'static str },
+    NotAList { wanted: Member },
     /// An SSE event longer than its limit, in bytes.
-    EventTooLong { limit: usize },
+    EventTooLong { limit: u32 },
     /// A header that revision 2026-07-28 requires is missing.
-    HeaderMissing { header: &'static str },
+    HeaderMissing { header: Header },
     /// A header has a byte that may not stand there, or stands there twice.
-    HeaderMalformed { header: &'static str },
+    HeaderMalformed { header: Header },
     /// A header does not repeat what the body says.
-    HeaderMismatch { header: &'static str, member: &'static str },
+    HeaderMismatch { header: Header, member: Member },
+}
+
+/// What a protocol member has to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wanted {
+    /// The string `2.0`.
+    Version,
+    /// A string or a number.
+    Id,
+    /// A string.
+    String,
+    /// An object.
+    Object,
+    /// A reference to a prompt or to a resource.
+    Reference,
+}
+
+impl fmt::Display for Wanted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Version => "the string \"2.0\"",
+            Self::Id => "a string or a number",
+            Self::String => "a string",
+            Self::Object => "an object",
+            Self::Reference => "a 'ref/prompt' or a 'ref/resource'",
+        })
+    }
+}
+
+/// A header that mirrors the body since revision 2026-07-28.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Header {
+    /// `MCP-Protocol-Version`
+    Version,
+    /// `Mcp-Method`
+    Method,
+    /// `Mcp-Name`
+    Name,
+}
+
+impl fmt::Display for Header {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Version => "MCP-Protocol-Version",
+            Self::Method => "Mcp-Method",
+            Self::Name => "Mcp-Name",
+        })
+    }
 }
 
 impl Flaw {

@@ -31,16 +31,16 @@ impl<'a> Said<'a> {
     }
 
     #[inline]
-    fn is(self, name: &str) -> bool {
+    pub(super) fn is(self, name: &str) -> bool {
         if self.escaped { self.read().is_some_and(|said| said == name) } else { self.raw == name.as_bytes() }
     }
 }
 
-/// A look at one object, from its brace on; what follows the object is not looked at.
+/// A look at one object; what follows the object is not looked at.
 #[derive(Clone, Copy)]
 pub(super) struct Glance<'a> {
-    bytes: &'a [u8],
-    at: usize,
+    /// From where the look stands to the end of the document.
+    rest: &'a [u8],
     first: bool,
 }
 
@@ -48,127 +48,155 @@ impl<'a> Glance<'a> {
     /// Opens the object that `bytes` begins with.
     #[inline]
     pub(super) fn open(bytes: &'a [u8]) -> Option<Self> {
-        (bytes.first() == Some(&b'{')).then_some(Self { bytes, at: 1, first: true })
+        Some(Self { rest: bytes.strip_prefix(b"{")?, first: true })
+    }
+
+    /// Opens the object that `bytes` begins with, or looks on in one of which a value was just read.
+    #[inline]
+    pub(super) fn resume(bytes: &'a [u8]) -> Self {
+        Self::open(bytes).unwrap_or(Self { rest: bytes, first: false })
+    }
+
+    /// Goes past `text` if the object begins so. The text has to be whole members and the comma behind them.
+    #[inline]
+    pub(super) fn pass(&mut self, text: &[u8]) {
+        if let Some(rest) = self.rest.strip_prefix(text) {
+            self.rest = rest;
+        }
     }
 
     /// Goes to the next member: its name, or nothing at the end of the object. The value has to be read or skipped next.
-    #[inline]
+    #[inline(always)]
     pub(super) fn member(&mut self) -> Result<Option<Said<'a>>, Odd> {
-        self.space();
-        match self.peek() {
-            Some(b'"') if self.first => {}
-            Some(b',') if !self.first => {
-                self.at += 1;
-                self.space();
+        if !self.first {
+            match self.next() {
+                Some(b',') => self.step(),
+                Some(b'}') => return Ok(None),
+                _ => return Err(Odd),
             }
-            Some(b'}') => return Ok(None),
-            _ => return Err(Odd),
+        } else if self.next() == Some(b'}') {
+            return Ok(None);
         }
         self.first = false;
+        self.next();
         let name = self.string()?;
-        self.space();
-        if self.peek() != Some(b':') {
+        if self.next() != Some(b':') {
             return Err(Odd);
         }
-        self.at += 1;
-        self.space();
+        self.step();
+        self.next();
         Ok(Some(name))
     }
 
-    /// Goes to the value of the member `name`.
-    #[inline]
-    pub(super) fn find(&mut self, name: &str) -> Option<()> {
+    /// Goes to the value of the member `name`: the document from there on.
+    pub(super) fn find(&mut self, name: &str) -> Option<&'a [u8]> {
         while let Some(member) = self.member().ok()? {
             if member.is(name) {
-                return Some(());
+                return Some(self.rest);
             }
-            self.skip().ok()?;
+            self.skip()?;
         }
         None
     }
 
-    /// The rest of the document, from where the look stands.
+    /// The document from where the look stands.
     #[inline]
     pub(super) fn rest(&self) -> &'a [u8] {
-        self.bytes.get(self.at..).unwrap_or_default()
+        self.rest
+    }
+
+    /// Where the look stands in the document, which `body` is.
+    #[inline]
+    pub(super) fn at(&self, body: &[u8]) -> u32 {
+        (body.len() - self.rest.len()) as u32
     }
 
     /// Reads a string.
-    #[inline]
+    #[inline(always)]
     pub(super) fn string(&mut self) -> Result<Said<'a>, Odd> {
-        if self.peek() != Some(b'"') {
-            return Err(Odd);
-        }
-        let from = self.at + 1;
-        let mut escaped = false;
-        self.at = from;
-        loop {
-            self.at = text::stop(self.bytes, self.at);
-            match self.peek() {
-                Some(b'"') => {
-                    let raw = self.bytes.get(from..self.at).ok_or(Odd)?;
-                    self.at += 1;
-                    return Ok(Said { raw, escaped });
-                }
-                Some(b'\\') => {
-                    escaped = true;
-                    self.at += 2;
-                }
-                _ => return Err(Odd),
-            }
-        }
+        let from = self.rest.strip_prefix(b"\"").ok_or(Odd)?;
+        let (length, escaped) = length(from)?;
+        let (raw, rest) = from.split_at_checked(length).ok_or(Odd)?;
+        self.rest = rest;
+        self.step();
+        Ok(Said { raw, escaped })
     }
 
     /// Passes over a value: its bytes.
-    #[inline]
-    pub(super) fn skip(&mut self) -> Result<&'a [u8], Odd> {
-        let from = self.at;
-        match self.peek() {
-            Some(b'"') => {
-                self.string()?;
+    #[inline(always)]
+    pub(super) fn skip(&mut self) -> Option<&'a [u8]> {
+        let from = self.rest;
+        match from.first()? {
+            b'"' => {
+                self.string().ok()?;
             }
-            Some(b'{' | b'[') => self.container()?,
-            Some(b'-' | b'0'..=b'9' | b'a'..=b'z') => self.scalar(),
-            _ => return Err(Odd),
+            b'{' | b'[' => self.container()?,
+            b'-' | b'0'..=b'9' | b'a'..=b'z' => self.scalar(),
+            _ => return None,
         }
-        self.bytes.get(from..self.at).ok_or(Odd)
+        from.get(..from.len() - self.rest.len())
     }
 
-    fn container(&mut self) -> Result<(), Odd> {
-        let mut depth = 0_usize;
-        loop {
-            self.at = text::structure(self.bytes, self.at);
-            match self.peek() {
-                Some(b'"') => {
-                    self.string()?;
-                    continue;
-                }
-                Some(b'{' | b'[') => depth += 1,
-                Some(_) => depth -= 1,
-                None => return Err(Odd),
-            }
-            self.at += 1;
-            if depth == 0 {
-                return Ok(());
+    fn container(&mut self) -> Option<()> {
+        let (&open, mut rest) = self.rest.split_first()?;
+        // In valid JSON the brackets of the other kind are balanced wherever these are.
+        let close = if open == b'{' { b'}' } else { b']' };
+        let mut depth = 1_usize;
+        while depth > 0 {
+            let (&byte, behind) = rest.get(text::bracket(rest, open, close)?..)?.split_first()?;
+            rest = behind;
+            if byte == b'"' {
+                rest = rest.get(length(rest).ok()?.0 + 1..)?;
+            } else if byte == open {
+                depth += 1;
+            } else {
+                depth -= 1;
             }
         }
+        self.rest = rest;
+        Some(())
     }
 
+    #[inline(always)]
     fn scalar(&mut self) {
-        while let Some(b'-' | b'+' | b'.' | b'0'..=b'9' | b'a'..=b'z' | b'E') = self.peek() {
-            self.at += 1;
+        while let [b'-' | b'+' | b'.' | b'0'..=b'9' | b'a'..=b'z' | b'E', rest @ ..] = self.rest {
+            self.rest = rest;
         }
     }
 
-    #[inline]
-    fn peek(&self) -> Option<u8> {
-        self.bytes.get(self.at).copied()
-    }
-
-    #[inline]
-    fn space(&mut self) {
-        while let Some(b' ' | b'\t' | b'\n' | b'\r') = self.peek() {
-            self.at += 1;
+    /// The next byte that is not white space; the look then stands there.
+    #[inline(always)]
+    fn next(&mut self) -> Option<u8> {
+        loop {
+            match *self.rest {
+                [b' ' | b'\t' | b'\n' | b'\r', ref rest @ ..] => self.rest = rest,
+                [byte, ..] => return Some(byte),
+                [] => return None,
+            }
         }
     }
+
+    #[inline(always)]
+    fn step(&mut self) {
+        if let [_, rest @ ..] = self.rest {
+            self.rest = rest;
+        }
+    }
+}
+
+/// How long the string is whose opening quote stands before `bytes`, and whether it has escapes.
+#[inline(always)]
+fn length(bytes: &[u8]) -> Result<(usize, bool), Odd> {
+    let length = text::quote(bytes).ok_or(Odd)?;
+    if bytes.get(length) == Some(&b'"') { Ok((length, false)) } else { escaped_length(bytes, length) }
+}
+
+/// How long the string is whose first escape stands at `at`.
+#[cold]
+fn escaped_length(bytes: &[u8], mut at: usize) -> Result<(usize, bool), Odd> {
+    while bytes.get(at) == Some(&b'\\') {
+        at += 2;
+        at += text::quote(bytes.get(at..).ok_or(Odd)?).ok_or(Odd)?;
+    }
+    Ok((at, true))
 }

@@ -1,5 +1,7 @@
 //! The methods MCP knows: a closed set, so that they may be metric labels.
 
+use super::member::Member;
+
 /// A method that a client may send, of any revision from 2024-11-05 to 2026-07-28 and the extensions that its SDKs speak.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -104,36 +106,36 @@ impl Method {
     }
 
     /// The method that a message names; [`Method::Other`] when MCP has none of that name.
-    pub(super) fn named(text: &str) -> Self {
+    pub(super) fn named(text: &[u8]) -> Self {
         match text {
-            "initialize" => Self::Initialize,
-            "ping" => Self::Ping,
-            "server/discover" => Self::ServerDiscover,
-            "tools/list" => Self::ToolsList,
-            "tools/call" => Self::ToolsCall,
-            "resources/list" => Self::ResourcesList,
-            "resources/templates/list" => Self::ResourcesTemplatesList,
-            "resources/read" => Self::ResourcesRead,
-            "resources/directory/read" => Self::ResourcesDirectoryRead,
-            "resources/subscribe" => Self::ResourcesSubscribe,
-            "resources/unsubscribe" => Self::ResourcesUnsubscribe,
-            "prompts/list" => Self::PromptsList,
-            "prompts/get" => Self::PromptsGet,
-            "completion/complete" => Self::CompletionComplete,
-            "logging/setLevel" => Self::LoggingSetLevel,
-            "subscriptions/listen" => Self::SubscriptionsListen,
-            "tasks/list" => Self::TasksList,
-            "tasks/get" => Self::TasksGet,
-            "tasks/result" => Self::TasksResult,
-            "tasks/update" => Self::TasksUpdate,
-            "tasks/cancel" => Self::TasksCancel,
-            "skills/list" => Self::SkillsList,
-            "skills/get" => Self::SkillsGet,
-            "notifications/initialized" => Self::Initialized,
-            "notifications/cancelled" => Self::Cancelled,
-            "notifications/progress" => Self::Progress,
-            "notifications/roots/list_changed" => Self::RootsListChanged,
-            "notifications/tasks/status" => Self::TasksStatus,
+            b"tools/call" => Self::ToolsCall,
+            b"initialize" => Self::Initialize,
+            b"ping" => Self::Ping,
+            b"server/discover" => Self::ServerDiscover,
+            b"tools/list" => Self::ToolsList,
+            b"resources/list" => Self::ResourcesList,
+            b"resources/templates/list" => Self::ResourcesTemplatesList,
+            b"resources/read" => Self::ResourcesRead,
+            b"resources/directory/read" => Self::ResourcesDirectoryRead,
+            b"resources/subscribe" => Self::ResourcesSubscribe,
+            b"resources/unsubscribe" => Self::ResourcesUnsubscribe,
+            b"prompts/list" => Self::PromptsList,
+            b"prompts/get" => Self::PromptsGet,
+            b"completion/complete" => Self::CompletionComplete,
+            b"logging/setLevel" => Self::LoggingSetLevel,
+            b"subscriptions/listen" => Self::SubscriptionsListen,
+            b"tasks/list" => Self::TasksList,
+            b"tasks/get" => Self::TasksGet,
+            b"tasks/result" => Self::TasksResult,
+            b"tasks/update" => Self::TasksUpdate,
+            b"tasks/cancel" => Self::TasksCancel,
+            b"skills/list" => Self::SkillsList,
+            b"skills/get" => Self::SkillsGet,
+            b"notifications/initialized" => Self::Initialized,
+            b"notifications/cancelled" => Self::Cancelled,
+            b"notifications/progress" => Self::Progress,
+            b"notifications/roots/list_changed" => Self::RootsListChanged,
+            b"notifications/tasks/status" => Self::TasksStatus,
             _ => Self::Other,
         }
     }
@@ -183,12 +185,12 @@ pub(super) enum Pointer {
 
 impl Pointer {
     #[inline]
-    pub(super) fn member(self) -> &'static str {
+    pub(super) fn member(self) -> Member {
         match self {
-            Self::Name => "name",
-            Self::Uri => "uri",
-            Self::TaskId => "taskId",
-            Self::Ref => "ref",
+            Self::Name => Member::Name,
+            Self::Uri => Member::Uri,
+            Self::TaskId => Member::TaskId,
+            Self::Ref => Member::Ref,
         }
     }
 }

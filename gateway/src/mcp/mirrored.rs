@@ -4,12 +4,9 @@
 use http::{HeaderMap, HeaderName};
 
 use super::call::{Call, Kind};
-use super::flaw::Flaw;
+use super::flaw::{Flaw, Header};
+use super::member::Member;
 use super::method::{Method, Pointer};
-
-const VERSION: &str = "MCP-Protocol-Version";
-const METHOD: &str = "Mcp-Method";
-const NAME: &str = "Mcp-Name";
 
 /// The first revision that mirrors the body into headers.
 const FIRST_MIRRORED: &[u8] = b"2026-07-28";
@@ -35,16 +32,16 @@ impl<'a> Mirrored<'a> {
     pub fn read(headers: &'a HeaderMap) -> Result<Self, Flaw> {
         let (version, twice) = first(headers, HeaderName::from_static("mcp-protocol-version"));
         if twice {
-            return Err(Flaw::HeaderMalformed { header: VERSION });
+            return Err(Flaw::HeaderMalformed { header: Header::Version });
         }
         let (method, method_twice) = first(headers, HeaderName::from_static("mcp-method"));
         let (name, name_twice) = first(headers, HeaderName::from_static("mcp-name"));
         let mirrors = version.is_some_and(mirrors);
         if mirrors && method_twice {
-            return Err(Flaw::HeaderMalformed { header: METHOD });
+            return Err(Flaw::HeaderMalformed { header: Header::Method });
         }
         if mirrors && name_twice {
-            return Err(Flaw::HeaderMalformed { header: NAME });
+            return Err(Flaw::HeaderMalformed { header: Header::Name });
         }
         Ok(Self { version, method, name })
     }
@@ -65,9 +62,9 @@ impl<'a> Mirrored<'a> {
         if !mirrored || call.kind() == Kind::Response {
             return Ok(());
         }
-        let version = self.version.ok_or(Flaw::HeaderMissing { header: VERSION })?;
+        let version = self.version.ok_or(Flaw::HeaderMissing { header: Header::Version })?;
         if body.is_some_and(|body| body != version) {
-            return Err(Flaw::HeaderMismatch { header: VERSION, member: "_meta" });
+            return Err(Flaw::HeaderMismatch { header: Header::Version, member: Member::Meta });
         }
         self.agree_on_method(call)?;
         self.agree_on_name(call)
@@ -75,13 +72,13 @@ impl<'a> Mirrored<'a> {
 
     fn agree_on_method(&self, call: &Call<'_>) -> Result<(), Flaw> {
         match self.method {
-            Some(value) if !visible(value) => Err(Flaw::HeaderMalformed { header: METHOD }),
+            Some(value) if !visible(value) => Err(Flaw::HeaderMalformed { header: Header::Method }),
             Some(value) if value != call.method_text().as_bytes() => {
-                Err(Flaw::HeaderMismatch { header: METHOD, member: "method" })
+                Err(Flaw::HeaderMismatch { header: Header::Method, member: Member::Method })
             }
             Some(_) => Ok(()),
             None if call.kind() == Kind::Request && call.method() != Method::Initialize => {
-                Err(Flaw::HeaderMissing { header: METHOD })
+                Err(Flaw::HeaderMissing { header: Header::Method })
             }
             None => Ok(()),
         }
@@ -94,15 +91,15 @@ impl<'a> Mirrored<'a> {
         match self.name {
             // The name of a reference is not mirrored.
             _ if pointer == Pointer::Ref => Ok(()),
-            Some(value) if !visible(value) => Err(Flaw::HeaderMalformed { header: NAME }),
+            Some(value) if !visible(value) => Err(Flaw::HeaderMalformed { header: Header::Name }),
             Some(value) if !says(value, name.as_bytes()) => {
-                Err(Flaw::HeaderMismatch { header: NAME, member: pointer.member() })
+                Err(Flaw::HeaderMismatch { header: Header::Name, member: pointer.member() })
             }
             Some(_) => Ok(()),
             None if call.kind() == Kind::Request
                 && matches!(call.method(), Method::ToolsCall | Method::PromptsGet | Method::ResourcesRead) =>
             {
-                Err(Flaw::HeaderMissing { header: NAME })
+                Err(Flaw::HeaderMissing { header: Header::Name })
             }
             None => Ok(()),
         }
