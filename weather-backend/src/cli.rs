@@ -10,12 +10,12 @@ pub(crate) const USAGE: u8 = 64;
 
 const EXAMPLES: &str = "\
 Examples:
-  weather-backend                                             National Weather Service, on 127.0.0.1:8081
-  weather-backend --nws-contact ops@example.com               the same, and the Service knows whom to turn to
-  weather-backend --source sample                             made-up data, no internet needed
-  weather-backend --listen unix:/run/weather/mcp.sock         on a Unix socket
-  weather-backend --metrics-listen 127.0.0.1:9465             with /metrics for Prometheus
-  weather-backend healthcheck --listen 127.0.0.1:8081         exit code 0 if that backend is healthy, else 1
+  weather-backend                                        National Weather Service, 127.0.0.1:8081
+  weather-backend --nws-contact ops@example.com          the same, with a contact in User-Agent
+  weather-backend --source sample                        made-up data, no internet needed
+  weather-backend --listen unix:/run/weather/mcp.sock    on a Unix socket
+  weather-backend --metrics-listen 127.0.0.1:9465        with /metrics for Prometheus
+  weather-backend healthcheck --listen 127.0.0.1:8081    0 if that backend is healthy, else 1
 
 It has no authentication and therefore listens on loopback only; put the gateway in front to offer it to others.
 Exit codes: 0 stopped as told, 64 unusable arguments, 1 any other failure.";

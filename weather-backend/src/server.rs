@@ -12,6 +12,7 @@ use axum::{
 use rmcp::transport::streamable_http_server::{
     StreamableHttpServerConfig, StreamableHttpService, session::never::NeverSessionManager,
 };
+use serde::Serialize;
 use serde_json::json;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
@@ -162,20 +163,39 @@ fn router(source: Source, metrics: Metrics, stop: &Stop) -> Router {
         .layer(middleware::from_fn(loopback::only))
 }
 
+/// What `GET /` says; its members are written in this order.
+#[derive(Serialize)]
+struct About {
+    name: &'static str,
+    version: &'static str,
+    description: &'static str,
+    authentication: &'static str,
+    tools: [&'static str; 2],
+    mcp: &'static str,
+    status: &'static str,
+}
+
 async fn about() -> impl IntoResponse {
-    Json(json!({
-        "name": "Secure Weather MCP Server",
-        "version": env!("CARGO_PKG_VERSION"),
-        "description": env!("CARGO_PKG_DESCRIPTION"),
-        "authentication": "Required for MCP endpoints (X-API-Key header)",
-        "tools": tools::NAMES,
-        "mcp": "/mcp",
-        "status": "running",
-    }))
+    Json(About {
+        name: "Secure Weather MCP Server",
+        version: env!("CARGO_PKG_VERSION"),
+        description: env!("CARGO_PKG_DESCRIPTION"),
+        authentication: "Required for MCP endpoints (X-API-Key header)",
+        tools: tools::NAMES,
+        mcp: "/mcp",
+        status: "running",
+    })
+}
+
+/// What `GET /health` says; its members are written in this order.
+#[derive(Serialize)]
+struct Health {
+    status: &'static str,
+    service: &'static str,
 }
 
 async fn health() -> impl IntoResponse {
-    Json(json!({ "status": "healthy", "service": "weather-mcp-server" }))
+    Json(Health { status: "healthy", service: "weather-mcp-server" })
 }
 
 async fn unknown() -> impl IntoResponse {

@@ -79,8 +79,13 @@ fn refused(arguments: &[&str], code: i32, sentence: &str) {
     assert_eq!(ended, code, "{said}");
 }
 
-fn get(mut stream: impl Read + Write, path: &str) -> String {
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").unwrap();
+fn get(stream: impl Read + Write, path: &str) -> String {
+    exchange(stream, &format!("GET {path} HTTP/1.1\r\n"), "")
+}
+
+fn exchange(mut stream: impl Read + Write, head: &str, body: &str) -> String {
+    let length = body.len();
+    write!(stream, "{head}Host: localhost\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{body}").unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
     answer
@@ -208,6 +213,10 @@ fn a_unix_socket_is_served_asked_for_health_and_removed_at_the_end() {
     let (program, addresses) = Program::start(&["--source", "sample", "--listen", &address], 1);
     assert_eq!(addresses, [address.as_str()]);
     assert!(get(UnixStream::connect(&path).unwrap(), "/").contains("Secure Weather MCP Server"));
+    let head =
+        "POST /mcp HTTP/1.1\r\nAccept: application/json, text/event-stream\r\nContent-Type: application/json\r\n";
+    let call = request("tools/call", json!({"name": "get_alerts", "arguments": {"state": "CA"}}));
+    assert!(exchange(UnixStream::connect(&path).unwrap(), head, &call.to_string()).contains("Red Flag Warning"));
     assert_eq!(run(&["healthcheck", "--listen", &address]).0, 0);
     refused(&["--source", "sample", "--listen", &address], 1, "is taken");
     program.signal(Signal::TERM);
