@@ -68,11 +68,8 @@ fn text(
         let clients = findings.clients.as_deref().unwrap_or_default();
         let end = findings.identity.as_ref().map(|identity| moment::text(identity.not_after)).unwrap_or_default();
         let (active, all) = keys(clients, now);
-        let file = config.display();
-        print(format_args!(
-            "{file}: ok; {} clients, {active} of {all} keys active, certificate until {end}",
-            clients.len()
-        ))?;
+        let (file, count) = (config.display(), clients.len());
+        print(format_args!("{file}: ok (clients: {count}; keys: {all}, active {active}; certificate until {end})"))?;
     }
     Ok(())
 }

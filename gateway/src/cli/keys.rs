@@ -94,7 +94,7 @@ const NEW_EXAMPLES: &str = "\
 Examples:
   gateway keys new weather-agent > api-key
   gateway keys new phone --tools get_alerts --expires 2027-06-30 --note \"for the beta\" > api-key
-  kubectl create secret generic agent-key --from-literal=api-key=\"$(gateway keys new weather-agent)\"";
+  gateway keys new weather-agent | kubectl create secret generic agent-key --from-file=api-key=/dev/stdin";
 
 const HASH_EXAMPLES: &str = "\
 Examples:

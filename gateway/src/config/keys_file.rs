@@ -15,6 +15,10 @@ use std::time::SystemTime;
 /// A file that cannot be read, the first thing in it that is not as it should be (one bad row refuses the file), and a
 /// file that names no client.
 pub fn read(file: &Path) -> Result<Vec<ClientRow>, ConfigError> {
+    if let Ok(false) = file.try_exists() {
+        let why = "there is no such file; `gateway keys new CLIENT --tools all` makes it, with a client and its key";
+        return Err(ConfigError::of_file(file, why));
+    }
     parse(&reader::text_of(file)?, file)
 }
 

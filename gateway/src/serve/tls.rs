@@ -33,7 +33,7 @@ pub struct Identity {
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
     /// A file cannot be read.
-    #[error("{}: cannot be read: {cause}", file.display())]
+    #[error("{}: cannot be read: {cause}{}", file.display(), advice(cause))]
     Unreadable {
         /// The file.
         file: PathBuf,
@@ -184,6 +184,12 @@ fn key(file: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
     let none = |e| matches!(e, pem::Error::NoItemsFound);
     let error = |e| if none(e) { TlsError::NoKey(file.to_owned()) } else { TlsError::Damaged(file.to_owned()) };
     PrivateKeyDer::from_pem_slice(&text).map_err(error)
+}
+
+/// For who starts the gateway for the first time.
+fn advice(cause: &io::Error) -> &'static str {
+    let missing = cause.kind() == io::ErrorKind::NotFound;
+    if missing { "; `gateway certs new --out DIR` makes a certificate and its key" } else { "" }
 }
 
 fn contents(file: &Path) -> Result<Zeroizing<Vec<u8>>, TlsError> {

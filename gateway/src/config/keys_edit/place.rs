@@ -20,31 +20,21 @@ pub(super) struct Place {
     file: PathBuf,
     old: Option<Metadata>,
     /// The kernel gives the lock back when this closes, whatever happens to the process.
-    _lock: File,
+    #[expect(dead_code, reason = "it is held, not used")]
+    lock: Lock,
 }
 
 impl Place {
     /// Locks the file that `file` names, which may be a symbolic link; the file itself need not exist.
     pub(super) fn lock(file: &Path) -> Result<Self, EditError> {
         let file = target(file)?;
-        let lock_file = beside(&file, "", ".lock");
-        let lock = OpenOptions::new().create(true).truncate(false).write(true).mode(0o660).open(&lock_file);
-        let lock = lock.map_err(|cause| failure(&lock_file, cause))?;
-        let begin = Instant::now();
-        while let Err(error) = flock(&lock, FlockOperation::NonBlockingLockExclusive) {
-            match io::Error::from(error) {
-                e if e.kind() == ErrorKind::Interrupted => {}
-                e if e.kind() != ErrorKind::WouldBlock => return Err(failure(&lock_file, e)),
-                _ if begin.elapsed() > PATIENCE => return Err(EditError::Busy(file)),
-                _ => std::thread::sleep(Duration::from_millis(20)),
-            }
-        }
+        let lock = lock(&file)?;
         let old = match std::fs::metadata(&file) {
             Ok(old) => Some(old),
             Err(e) if e.kind() == ErrorKind::NotFound => None,
             Err(cause) => return Err(failure(&file, cause)),
         };
-        Ok(Self { file, old, _lock: lock })
+        Ok(Self { file, old, lock })
     }
 
     /// The file itself, past any symbolic link.
@@ -96,6 +86,54 @@ impl Place {
             warnings.push(format!("{file}: its owner was {} and is now {}, since this user may not keep it; can the gateway still read the file?", old.uid(), mine.uid()));
         }
         warnings
+    }
+}
+
+/// A lock file, which goes with the lock.
+#[derive(Debug)]
+struct Lock {
+    path: PathBuf,
+    held: File,
+}
+
+impl Lock {
+    /// Whether the file that is locked is still the one that others find: its last holder removes it.
+    fn is_current(&self) -> bool {
+        let same = |path: Metadata, held: Metadata| (path.dev(), path.ino()) == (held.dev(), held.ino());
+        std::fs::metadata(&self.path).ok().zip(self.held.metadata().ok()).is_some_and(|(path, held)| same(path, held))
+    }
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // whoever waits for this file sees that it is gone, and makes the next
+        if self.is_current() {
+            let _ = std::fs::remove_file(&self.path);
+        }
+    }
+}
+
+fn lock(file: &Path) -> Result<Lock, EditError> {
+    let path = beside(file, "", ".lock");
+    let begin = Instant::now();
+    loop {
+        let held = OpenOptions::new().create(true).truncate(false).write(true).mode(0o660).open(&path);
+        let held = held.map_err(|cause| failure(&path, cause))?;
+        match flock(&held, FlockOperation::NonBlockingLockExclusive).map_err(io::Error::from) {
+            Ok(()) => {
+                let lock = Lock { path: path.clone(), held };
+                if lock.is_current() {
+                    return Ok(lock);
+                }
+            }
+            Err(e) if e.kind() == ErrorKind::WouldBlock || e.kind() == ErrorKind::Interrupted => {
+                if begin.elapsed() > PATIENCE {
+                    return Err(EditError::Busy(file.to_owned()));
+                }
+                std::thread::sleep(Duration::from_millis(10));
+            }
+            Err(cause) => return Err(failure(&path, cause)),
+        }
     }
 }
 

@@ -209,7 +209,7 @@ fn a_directory_that_may_not_be_written_is_the_operators_to_mend() {
 #[test]
 fn one_edit_at_a_time() {
     let home = Home::with(BEFORE);
-    let adders: Vec<_> = (0..8)
+    let adders: Vec<_> = (0..24)
         .map(|n| {
             let file = home.file.clone();
             std::thread::spawn(move || {
@@ -220,7 +220,10 @@ fn one_edit_at_a_time() {
         })
         .collect();
     adders.into_iter().for_each(|adder| adder.join().unwrap());
-    assert_eq!(keys_file::read(&home.file).unwrap().len(), 3 + 8);
+    assert_eq!(keys_file::read(&home.file).unwrap().len(), 3 + 24);
+    let left: Vec<_> =
+        fs::read_dir(home.file.parent().unwrap()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(left, ["keys.toml"], "neither lock nor temporary file stays");
 }
 
 #[test]

@@ -1,0 +1,157 @@
+//! `check`: everything that `serve` would read, every fault with its place, before it is deployed.
+
+use crate::home::{Home, KEYS};
+use serde_json::Value;
+
+fn json(home: &Home, arguments: &[&str]) -> (i32, Value) {
+    let ran = home.run(&[&["check", "--json"], arguments].concat());
+    (ran.code, serde_json::from_str(&ran.stdout).unwrap())
+}
+
+#[test]
+fn good_files_are_exit_0() {
+    let home = Home::complete();
+    let ran = home.run(&["check"]);
+    assert!(ran.good().starts_with("gateway.toml: ok (clients: 2; keys: 3, active 3; certificate until 2"), "{ran:?}");
+    assert_eq!(ran.stderr, "");
+    let (code, found) = json(&home, &[]);
+    assert_eq!((code, &found["ok"], &found["clients"], &found["keys"]["all"]), (0, &true.into(), &2.into(), &3.into()));
+    assert_eq!(found["certificate"]["names"], serde_json::json!(["localhost", "127.0.0.1", "::1"]));
+}
+
+#[test]
+fn every_fault_is_exit_64_with_its_place() {
+    let home = Home::complete();
+    for (file, text, sentence) in [
+        (
+            "gateway.toml",
+            "[tls]\ncertficate = \"a\"",
+            "gateway.toml:2:1: unknown member `certficate` in [tls]; did you mean `certificate`?",
+        ),
+        ("gateway.toml", "[listen]\npublic = 8443", "gateway.toml:2:10: `listen.public` is an integer"),
+        (
+            "keys.toml",
+            "[[client]]\nid = \"a\"\nkey = \"secret\"",
+            "keys.toml:3:7: a key itself never stands in this file",
+        ),
+        ("keys.toml", "[[client]]\nid = \"a\"\n\0", "keys.toml:3:1: a NUL byte"),
+        ("server.key", "nothing", "server.key: holds no private key"),
+        ("server.pem", "nothing", "server.pem: holds no certificate"),
+    ] {
+        let good = home.read(file);
+        home.write(file, text);
+        let ran = home.run(&["check"]);
+        ran.refused(64, sentence);
+        let (code, found) = json(&home, &[]);
+        let (whole, error) = (sentence.split_once(": ").unwrap(), &found["errors"][0]);
+        assert_eq!((code, &found["ok"]), (64, &false.into()));
+        assert!(error["message"].as_str().unwrap().starts_with(whole.1), "{error}");
+        let mut place = whole.0.split(':').skip(1).map(|n| n.parse::<u64>().unwrap());
+        assert_eq!((error["line"].as_u64(), error["column"].as_u64()), (place.next(), place.next()), "{error}");
+        home.write(file, &good);
+    }
+}
+
+#[test]
+fn one_fault_does_not_hide_another() {
+    let home = Home::complete();
+    home.write("keys.toml", "[[client]]\nid = 5");
+    home.write("server.key", "");
+    let ran = home.run(&["check"]);
+    ran.refused(64, "keys.toml:2:6: ");
+    ran.refused(64, "server.key: holds no private key");
+}
+
+#[test]
+fn a_key_of_another_certificate_is_refused() {
+    let (home, other) = (Home::complete(), Home::complete());
+    std::fs::copy(other.file("server.key"), home.file("server.key")).unwrap();
+    home.run(&["check"]).refused(64, "server.key: does not belong to the first certificate in server.pem");
+}
+
+#[test]
+fn a_certificate_that_is_over_is_refused_and_one_that_ends_soon_a_warning() {
+    let home = Home::complete();
+    home.run(&["certs", "new", "--out", ".", "--days", "10"]).good();
+    let ran = home.run(&["check"]);
+    ran.good();
+    assert!(ran.stderr.contains("warning: server.pem: the certificate ends in 9d"), "{}", ran.stderr);
+    let key = rcgen::KeyPair::generate().unwrap();
+    let mut params = rcgen::CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+    params.not_after = rcgen::date_time_ymd(2021, 1, 1);
+    home.write("server.pem", &params.self_signed(&key).unwrap().pem());
+    home.write("server.key", &key.serialize_pem());
+    home.run(&["check"]).refused(64, "it runs from 1975-01-01T00:00:00Z to 2021-01-01T00:00:00Z");
+    home.run(&["serve"]).refused(64, "2021-01-01");
+}
+
+#[test]
+fn what_is_unwise_is_a_warning() {
+    use std::os::unix::fs::PermissionsExt;
+    let home = Home::complete();
+    home.write(
+        "gateway.toml",
+        "[listen]\npublic_hosts = [\"mcp.example.com\", \"localhost\"]\n[upstream]\ntools = [\"get_alert\"]",
+    );
+    let keys = format!("{KEYS}\n[[client]]\nid = \"idle\"\n").replace("2099-01-01T00:00:00Z", "2026-01-01T00:00:00Z");
+    home.write("keys.toml", &keys);
+    home.run(&["keys", "new", "agent", "--expires", "5d"]).good();
+    for file in ["keys.toml", "server.key"] {
+        std::fs::set_permissions(home.file(file), std::fs::Permissions::from_mode(0o644)).unwrap();
+    }
+    let ran = home.run(&["check"]);
+    ran.good();
+    for words in [
+        "keys.toml: every user of this machine may read it; chmod 0640",
+        "keys.toml: client `agent` may call `get_alerts`, which is not among upstream.tools; did you mean `get_alert`?",
+        "of client `agent` ends in 4d; `gateway keys rotate agent` makes the next",
+        "keys.toml: client `idle` may call no tool",
+        "keys.toml: client `idle` has no key that works",
+        "server.pem: the certificate is not for `mcp.example.com`, which listen.public_hosts names",
+        "server.key: every user of this machine may read the private key; chmod 0600",
+    ] {
+        assert!(
+            ran.stderr.lines().any(|line| line.starts_with("warning: ") && line.contains(words)),
+            "{words}\n{}",
+            ran.stderr
+        );
+    }
+    assert_eq!(ran.stderr.lines().count(), 7, "{}", ran.stderr);
+    assert_eq!(json(&home, &[]).1["warnings"].as_array().unwrap().len(), 7);
+}
+
+#[test]
+fn against_an_older_file_it_says_who_loses_and_gains() {
+    let home = Home::complete();
+    home.write("old.toml", KEYS);
+    assert!(home.run(&["check", "--against", "old.toml"]).good().starts_with("nobody loses or gains access\n"));
+    home.run(&["keys", "revoke", "agentone"]).good();
+    let new = home.run(&["keys", "new", "phone", "--tools", "all"]).good().to_owned();
+    let id = new.split('_').nth(1).unwrap();
+    let ran = home.run(&["check", "--against", "old.toml"]);
+    let lines: Vec<&str> = ran.good().lines().collect();
+    let key = format!("+ client phone, key {id}: the key is new");
+    assert_eq!(
+        lines[..3],
+        ["+ client phone: the client is new", "- client agent, key agentone: the key is disabled", &key]
+    );
+    let (_, found) = json(&home, &["--against", "old.toml"]);
+    assert_eq!(
+        found["changes"][1],
+        serde_json::json!({"effect": "loses", "client": "agent", "key": "agentone", "why": "the key is disabled"})
+    );
+    home.write("old.toml", "[[client]]\nid = 5");
+    home.run(&["check", "--against", "old.toml"]).refused(64, "old.toml:2:6: ");
+    home.run(&["check", "--against", "none.toml"]).refused(64, "none.toml: there is no such file");
+}
+
+#[test]
+fn an_upstream_authority_is_read() {
+    let home = Home::complete();
+    home.write("gateway.toml", "[upstream]\nurl = \"https://mcp.example.com\"\nallow_remote = true\nca = \"up.pem\"");
+    home.run(&["check"]).refused(64, "up.pem: cannot be read");
+    home.write("up.pem", "nothing");
+    home.run(&["check"]).refused(64, "up.pem: holds no certificate");
+    std::fs::copy(home.file("ca.pem"), home.file("up.pem")).unwrap();
+    home.run(&["check"]).good();
+}
