@@ -25,6 +25,9 @@ pub enum EditError {
     /// Another command holds the lock.
     #[error("{}: another command has been editing this file for 10 seconds; try again when it is done", .0.display())]
     Busy(PathBuf),
+    /// Somebody who does not know the lock, such as an editor, wrote the file after it was read.
+    #[error("{}: was changed by somebody else at the same moment, and is left as it is now; try again", .0.display())]
+    Changed(PathBuf),
     /// The file belongs to Kubernetes.
     #[error("{}: is mounted from a Kubernetes Secret or ConfigMap (..data) and cannot be edited here; edit a copy and apply that", .0.display())]
     Mounted(PathBuf),
@@ -77,6 +80,7 @@ pub struct NewKey {
 #[derive(Debug)]
 pub struct KeysFile {
     place: Place,
+    original: Option<String>,
     document: Document,
     written: Written,
 }
@@ -88,10 +92,11 @@ impl KeysFile {
     /// A file that cannot be locked or read, and one that is not as it should be.
     pub fn open(file: &Path) -> Result<Self, EditError> {
         let place = Place::lock(file)?;
-        let text = place.read()?.unwrap_or_else(|| document::BEGINNING.to_owned());
-        let written = Written::parse(&text, file)?;
-        let document = Document::parse(&text, file)?;
-        Ok(Self { place, document, written })
+        let original = place.read()?;
+        let text = original.as_deref().unwrap_or(document::BEGINNING);
+        let written = Written::parse(text, file)?;
+        let document = Document::parse(text, file)?;
+        Ok(Self { place, original, document, written })
     }
 
     /// What the file said when it was opened.
@@ -141,13 +146,16 @@ impl KeysFile {
     /// Puts the edited text in the file's place and gives back what the operator should know about its owner and mode.
     ///
     /// # Errors
-    /// An edit that would make the file unreadable (which is our fault, and changes nothing), and a file that cannot be
-    /// replaced.
+    /// An edit that would make the file unreadable (which is our fault, and changes nothing), a file that somebody else
+    /// changed meanwhile, and one that cannot be replaced.
     pub fn save(self) -> Result<Vec<String>, EditError> {
         let text = self.document.render();
         let file = self.place.file();
         let fault = |e: ConfigError| EditError::Io { file: file.to_owned(), cause: io::Error::other(e) };
         Written::parse(&text, file).map_err(fault)?;
+        if self.place.read()? != self.original {
+            return Err(EditError::Changed(file.to_owned()));
+        }
         self.place.replace(&text)
     }
 }

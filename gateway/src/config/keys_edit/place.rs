@@ -42,9 +42,12 @@ impl Place {
         &self.file
     }
 
-    /// The file's text, if it exists.
+    /// The file's text as it is now, if it exists.
     pub(super) fn read(&self) -> Result<Option<String>, EditError> {
-        Ok(self.old.as_ref().map(|_| text_of(&self.file)).transpose()?)
+        if let Ok(false) = self.file.try_exists() {
+            return Ok(None);
+        }
+        Ok(Some(text_of(&self.file)?))
     }
 
     /// Puts `text` in the file's place: whole or not at all, and on the disk when this returns. Owner, group and mode

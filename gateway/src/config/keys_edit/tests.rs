@@ -191,6 +191,21 @@ fn an_edit_that_would_break_the_file_changes_nothing() {
 }
 
 #[test]
+fn what_an_editor_wrote_meanwhile_is_not_lost() {
+    for meanwhile in [Some("[[client]]\nid = \"by-hand\"\n"), None] {
+        let home = Home::with(BEFORE);
+        let mut keys = KeysFile::open(&home.file).unwrap();
+        keys.add_client(&client("new"), &ToolSet::All);
+        match meanwhile {
+            Some(text) => fs::write(&home.file, text).unwrap(),
+            None => fs::remove_file(&home.file).unwrap(),
+        }
+        assert!(keys.save().unwrap_err().to_string().contains("changed by somebody else"));
+        assert_eq!(fs::read_to_string(&home.file).ok().as_deref(), meanwhile);
+    }
+}
+
+#[test]
 fn what_a_killed_command_left_behind_is_no_obstacle() {
     let home = Home::with(BEFORE);
     let left = home.file.with_file_name(".keys.toml.tmp");
