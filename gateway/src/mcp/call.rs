@@ -63,7 +63,7 @@ pub(super) struct Places {
     pub(super) id: u32,
     pub(super) meta: u32,
     pub(super) arguments: u32,
-    /// Where to look on for the members of `params`: at its brace, or behind one of its values.
+    /// Where to look on for the members of `params`: at its brace, or behind one of its values; 0 when that was not met.
     pub(super) rest: u32,
 }
 
@@ -202,9 +202,10 @@ impl<'a> Call<'a> {
     /// The body from the value of a member of `params` on, which was met at `place`.
     fn params_on(&self, place: u32, member: Member) -> Option<&'a [u8]> {
         let Places { kind, rest, .. } = self.places;
-        match (place, kind) {
-            (0, Some(_)) => None,
-            (0, None) => Glance::resume(self.body.get(rest as usize..).filter(|_| rest != 0)?).find(member.as_str()),
+        match (place, kind, rest) {
+            (0, Some(_), _) => None,
+            (0, None, 0) => Glance::open(Glance::open(self.body)?.find("params")?)?.find(member.as_str()),
+            (0, None, _) => Glance::resume(self.body.get(rest as usize..)?).find(member.as_str()),
             _ => self.body.get(place as usize..),
         }
     }
@@ -215,7 +216,10 @@ impl Places {
     #[inline]
     fn subject<'a>(&mut self, body: &'a [u8], method: Method, pointer: Pointer) -> Option<(Subject, Cow<'a, str>)> {
         let member = pointer.member().as_str();
-        let mut glance = Glance::open(body.get(self.rest as usize..).filter(|_| self.rest != 0)?)?;
+        if self.rest == 0 {
+            return None;
+        }
+        let mut glance = Glance::open(body.get(self.rest as usize..)?)?;
         while let Some(name) = glance.member().ok()? {
             if name.is(member) {
                 let on = glance.rest();

@@ -68,6 +68,8 @@ pub enum Wanted {
     String,
     /// An object.
     Object,
+    /// An array of objects.
+    Array,
     /// A reference to a prompt or to a resource.
     Reference,
 }
@@ -79,6 +81,7 @@ impl fmt::Display for Wanted {
             Self::Id => "a string or a number",
             Self::String => "a string",
             Self::Object => "an object",
+            Self::Array => "an array of objects",
             Self::Reference => "a 'ref/prompt' or a 'ref/resource'",
         })
     }

@@ -151,3 +151,144 @@ fn quad(plain: &[u8]) -> [u8; 4] {
     };
     [letter(18, 1), letter(12, 1), letter(6, 2), letter(0, 3)]
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NEW: &str = "2026-07-28";
+    const MISSING: fn(Header) -> Result<(), Flaw> = |header| Err(Flaw::HeaderMissing { header });
+    const MALFORMED: fn(Header) -> Result<(), Flaw> = |header| Err(Flaw::HeaderMalformed { header });
+
+    fn differs(header: Header, member: Member) -> Result<(), Flaw> {
+        Err(Flaw::HeaderMismatch { header, member })
+    }
+
+    /// A message with this method and these members of `params`, from which on headers mirror the body.
+    fn message(method: &str, params: &str) -> String {
+        let meta = format!(r#""_meta":{{"io.modelcontextprotocol\/protocolVersion":"{NEW}"}}"#);
+        format!(r#"{{"jsonrpc":"2.0","id":1,"method":"{method}","params":{{{meta}{params}}}}}"#)
+    }
+
+    fn agree(message: &str, version: Option<&str>, method: Option<&str>, name: Option<&str>) -> Result<(), Flaw> {
+        let [version, method, name] = [version, method, name].map(|value| value.map(str::as_bytes));
+        let headers = Mirrored { version, method, name };
+        let judged = headers.agree(&Call::judge(message.as_bytes()).unwrap());
+        assert_eq!(judged, headers.agree(&Call::observe(message.as_bytes()).unwrap()));
+        judged
+    }
+
+    #[test]
+    fn headers_repeat_the_body() {
+        let call = message("tools/call", r#","name":"deploy""#);
+        let (new, method, name) = (Some(NEW), Some("tools/call"), Some("deploy"));
+        assert_eq!(agree(&call, new, method, name), Ok(()));
+        assert_eq!(agree(&call, None, method, name), MISSING(Header::Version));
+        assert_eq!(agree(&call, new, None, name), MISSING(Header::Method));
+        assert_eq!(agree(&call, new, method, None), MISSING(Header::Name));
+        assert_eq!(agree(&call, Some("2026-07-29"), method, name), differs(Header::Version, Member::Meta));
+        assert_eq!(agree(&call, Some("2025-11-25"), method, name), differs(Header::Version, Member::Meta));
+        assert_eq!(agree(&call, new, Some("tools/list"), name), differs(Header::Method, Member::Method));
+        assert_eq!(agree(&call, new, Some("Tools/call"), name), differs(Header::Method, Member::Method));
+        assert_eq!(agree(&call, new, method, Some("other")), differs(Header::Name, Member::Name));
+        assert_eq!(agree(&call, new, method, Some("")), differs(Header::Name, Member::Name));
+        assert_eq!(agree(&call, new, Some("tools/cäll"), name), MALFORMED(Header::Method));
+        assert_eq!(agree(&call, new, method, Some("déploy")), MALFORMED(Header::Name));
+    }
+
+    #[test]
+    fn older_revisions_decide_nothing() {
+        let call = r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"a"}}"#;
+        for version in
+            [None, Some("2025-11-25"), Some("2024-11-05"), Some("2026-07-27"), Some("next"), Some("2026-7-28")]
+        {
+            assert_eq!(agree(call, version, Some("x"), Some("y")), Ok(()), "{version:?}");
+        }
+        for version in ["2026-07-28", "2026-10-01", "2027-01-01"] {
+            assert_eq!(agree(call, Some(version), Some("x"), None), differs(Header::Method, Member::Method));
+        }
+    }
+
+    #[test]
+    fn only_three_methods_must_have_a_name() {
+        let (new, name) = (Some(NEW), Some("n"));
+        for (method, params, member, required) in [
+            ("tools/call", r#","name":"n""#, Member::Name, true),
+            ("prompts/get", r#","name":"n""#, Member::Name, true),
+            ("resources/read", r#","uri":"n""#, Member::Uri, true),
+            ("resources/subscribe", r#","uri":"n""#, Member::Uri, false),
+            ("tasks/get", r#","taskId":"n""#, Member::TaskId, false),
+        ] {
+            let body = message(method, params);
+            assert_eq!(agree(&body, new, Some(method), name), Ok(()), "{method}");
+            assert_eq!(agree(&body, new, Some(method), Some("m")), differs(Header::Name, member), "{method}");
+            let without = agree(&body, new, Some(method), None);
+            assert_eq!(without, if required { MISSING(Header::Name) } else { Ok(()) }, "{method}");
+        }
+        let list = message("tools/list", "");
+        assert_eq!(agree(&list, new, Some("tools/list"), None), Ok(()));
+        assert_eq!(agree(&list, new, Some("tools/list"), name), Ok(()));
+        let complete = message("completion/complete", r#","ref":{"type":"ref/prompt","name":"p"}"#);
+        assert_eq!(agree(&complete, new, Some("completion/complete"), name), Ok(()));
+    }
+
+    #[test]
+    fn what_is_no_request_may_leave_headers_out_but_not_lie() {
+        let notification = r#"{"jsonrpc":"2.0","method":"notifications/cancelled"}"#;
+        assert_eq!(agree(notification, Some(NEW), None, None), Ok(()));
+        assert_eq!(agree(notification, Some(NEW), Some("ping"), None), differs(Header::Method, Member::Method));
+        let call = r#"{"jsonrpc":"2.0","method":"tools/call","params":{"name":"a"}}"#;
+        assert_eq!(agree(call, Some(NEW), None, Some("b")), differs(Header::Name, Member::Name));
+        let response = r#"{"jsonrpc":"2.0","id":1,"result":{}}"#;
+        assert_eq!(agree(response, Some(NEW), Some("ping"), None), Ok(()));
+        let initialize = r#"{"jsonrpc":"2.0","id":1,"method":"initialize","params":{}}"#;
+        assert_eq!(agree(initialize, Some(NEW), None, None), Ok(()));
+        assert_eq!(agree(initialize, Some(NEW), Some("ping"), None), differs(Header::Method, Member::Method));
+    }
+
+    /// The examples of the specification, and the forms that a decoder might be too kind to.
+    #[test]
+    fn names_may_come_in_base64() {
+        for (name, header, same) in [
+            ("Hello, 世界", "=?base64?SGVsbG8sIOS4lueVjA==?=", true),
+            (" padded ", "=?base64?IHBhZGRlZCA=?=", true),
+            ("line1\\nline2", "=?base64?bGluZTEKbGluZTI=?=", true),
+            ("=?base64?literal?=", "=?base64?PT9iYXNlNjQ/bGl0ZXJhbD89?=", true),
+            ("=?base64?literal?=", "=?base64?literal?=", false),
+            ("abc", "=?base64?YWJj?=", true),
+            ("ab", "=?base64?YWI?=", false),
+            ("ab", "=?base64?YWJ=?=", false),
+            ("abc", "=?BASE64?YWJj?=", false),
+            ("abc", "=?base64?YWJj", false),
+            ("=?base64?", "=?base64?", true),
+            ("~~~", "=?base64?fn5-?=", false),
+            ("", "=?base64??=", true),
+        ] {
+            let body = message("tools/call", &format!(r#","name":"{name}""#));
+            let agreed = agree(&body, Some(NEW), Some("tools/call"), Some(header));
+            assert_eq!(agreed, if same { Ok(()) } else { differs(Header::Name, Member::Name) }, "{name} {header}");
+        }
+    }
+
+    #[test]
+    fn a_header_stands_once() {
+        let headers = |lines: &[(&'static str, &'static str)]| {
+            let mut headers = HeaderMap::new();
+            for (name, value) in lines {
+                headers.append(*name, http::HeaderValue::from_static(value));
+            }
+            headers
+        };
+        let old = headers(&[("mcp-method", "a"), ("mcp-method", "b"), ("mcp-name", "c")]);
+        let read = Mirrored::read(&old).unwrap();
+        assert_eq!((read.version, read.method, read.name), (None, Some(&b"a"[..]), Some(&b"c"[..])));
+        let new = ("mcp-protocol-version", NEW);
+        for (name, header) in
+            [("mcp-method", Header::Method), ("mcp-name", Header::Name), ("mcp-protocol-version", Header::Version)]
+        {
+            let twice = headers(&[new, (name, NEW), (name, NEW)]);
+            assert_eq!(Mirrored::read(&twice).unwrap_err(), Flaw::HeaderMalformed { header });
+            assert!(Flaw::HeaderMalformed { header }.is_header_mismatch());
+        }
+    }
+}

@@ -45,15 +45,24 @@ impl Span {
 }
 
 impl<'a> Walk<'a> {
-    /// Opens a document, which has to be one object.
+    /// Opens a document, which has to be one object and to begin with it.
     pub(super) fn open(body: &'a [u8]) -> Result<Self, Flaw> {
+        let walk = Self::before(body)?;
+        if walk.peek() == Some(b'{') { Ok(walk) } else { Err(Flaw::NotAnObject) }
+    }
+
+    /// Opens a document, which has to be one object; white space may come before it.
+    pub(super) fn open_reply(body: &'a [u8]) -> Result<Self, Flaw> {
+        let mut walk = Self::before(body)?;
+        walk.space();
+        if walk.peek() == Some(b'{') { Ok(walk) } else { Err(Flaw::NotAnObject) }
+    }
+
+    fn before(body: &'a [u8]) -> Result<Self, Flaw> {
         if u32::try_from(body.len()).is_err() {
             return Err(Flaw::TooLong);
         }
         let text = std::str::from_utf8(body).map_err(|flaw| Flaw::NotUtf8 { at: flaw.valid_up_to() as u32 })?;
-        if text.as_bytes().first() != Some(&b'{') {
-            return Err(Flaw::NotAnObject);
-        }
         Ok(Self { text, at: 0, depth: 0 })
     }
 
