@@ -10,7 +10,7 @@ pub mod secret;
 mod tools;
 
 pub use client::{Client, ClientId, ClientRow, Permit, Principal};
-pub use credential::{Credential, Shown};
+pub use credential::{Credential, Shown, Sole};
 pub use keyring::{Key, KeyDigest, KeyId, KeyRing, KeyRow, KeyState};
 pub use tools::ToolSet;
 
@@ -93,7 +93,6 @@ impl Access {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use http::{HeaderMap, HeaderValue};
     use std::time::Duration;
 
     fn key(id: &str, secret: &str) -> KeyRow {
@@ -110,16 +109,10 @@ mod tests {
         ClientRow { id: ClientId::parse(id).unwrap(), tools: ToolSet::All, keys }
     }
 
-    fn who(access: &Access, headers: &HeaderMap, now: SystemTime) -> Result<String, Reject> {
-        access.authenticate(&Shown { headers }, now).map(|p| format!("{}/{}", p.client().id(), p.key().id()))
-    }
-
-    fn showing(keys: &[&[u8]]) -> HeaderMap {
-        let mut headers = HeaderMap::new();
-        for key in keys {
-            headers.append("x-api-key", HeaderValue::from_bytes(key).unwrap());
-        }
-        headers
+    fn who(access: &Access, keys: &[&[u8]], now: SystemTime) -> Result<String, Reject> {
+        let mut api_key = Sole::Absent;
+        keys.iter().for_each(|key| api_key.add(key));
+        access.authenticate(&Shown { api_key }, now).map(|p| format!("{}/{}", p.client().id(), p.key().id()))
     }
 
     #[test]
@@ -130,8 +123,8 @@ mod tests {
         ];
         let access = Access::build(rows).unwrap();
         let now = SystemTime::now();
-        assert_eq!(who(&access, &showing(&[b"s2"]), now).unwrap(), "a/bbbbbbbb");
-        assert_eq!(who(&access, &showing(&[b"s3"]), now).unwrap(), "b/cccccccc");
+        assert_eq!(who(&access, &[b"s2"], now).unwrap(), "a/bbbbbbbb");
+        assert_eq!(who(&access, &[b"s3"], now).unwrap(), "b/cccccccc");
         assert_eq!(access.keys().count(), 3);
     }
 
@@ -149,7 +142,7 @@ mod tests {
             (&[&[b'x'; 4096][..]][..], Reject::KeyMalformed),
             (&[&b"S1"[..]][..], Reject::KeyUnknown),
         ] {
-            assert_eq!(who(&access, &showing(shown), now), Err(why), "{shown:?}");
+            assert_eq!(who(&access, shown, now), Err(why), "{shown:?}");
         }
     }
 
@@ -159,12 +152,12 @@ mod tests {
         let timed = KeyRow { not_before: Some(at(100)), expires_at: Some(at(200)), ..key("aaaaaaaa", "timed") };
         let off = KeyRow { disabled: true, ..key("bbbbbbbb", "off") };
         let access = Access::build(vec![client("a", vec![timed, off])]).unwrap();
-        let timed = |s| who(&access, &showing(&[b"timed"]), at(s)).map(|_| ());
+        let timed = |s| who(&access, &[b"timed"], at(s)).map(|_| ());
         assert_eq!(timed(99), Err(Reject::KeyNotYetValid));
         assert_eq!(timed(100), Ok(()));
         assert_eq!(timed(199), Ok(()));
         assert_eq!(timed(200), Err(Reject::KeyExpired), "the end is not part of the key's life");
-        assert_eq!(who(&access, &showing(&[b"off"]), at(150)), Err(Reject::KeyDisabled));
+        assert_eq!(who(&access, &[b"off"], at(150)), Err(Reject::KeyDisabled));
     }
 
     #[test]

@@ -7,13 +7,13 @@ pub mod reply;
 pub mod routes;
 pub mod target;
 
-use crate::access::{Permit, Principal, Shown};
+use crate::access::{Permit, Principal};
 use crate::mcp::{Call, Mirrored};
-use crate::record::{Exchange, HttpMethod, Recorder, Snapshots};
+use crate::record::{Exchange, Follow, HttpMethod, Live, Recorder};
 use crate::reject::Reject;
 use crate::upstream::{Failure, Reply, Streamed, Upstream};
 use bytes::Bytes;
-use headers::Length;
+use headers::{Caller, Fields, Length};
 use http::header::{self, HeaderMap, HeaderValue};
 use http::request::Parts;
 use http::{Method, Request, Response, StatusCode};
@@ -38,9 +38,9 @@ const WHOLE: u64 = 64 * 1024;
 /// One worker's gateway.
 pub struct Gateway {
     /// Who may do what, now.
-    pub snapshots: Snapshots,
-    /// Names and pages; shared, since a new certificate may bring new names.
-    pub origins: Arc<arc_swap::ArcSwap<Origins>>,
+    pub snapshots: Follow<Live>,
+    /// Names and pages; a new certificate may bring new names.
+    pub origins: Follow<Origins>,
     /// Paths.
     pub routes: Arc<Routes>,
     /// The way to the backend.
@@ -55,13 +55,19 @@ pub struct Gateway {
     pub closing: Rc<Cell<bool>>,
 }
 
-/// Where a request came in.
-#[derive(Clone, Copy, Debug)]
+/// Where a connection came in; what its requests have in common.
+#[derive(Debug)]
 pub struct Door {
     /// The client's address.
     pub peer: SocketAddr,
-    /// Whether it came by TLS.
-    pub secure: bool,
+    forwarded: Box<[u8]>,
+}
+
+impl Door {
+    /// For a connection from `peer`, by TLS if it is `secure`.
+    pub fn new(peer: SocketAddr, secure: bool) -> Self {
+        Self { peer, forwarded: headers::forwarded(peer.ip(), secure) }
+    }
 }
 
 /// A reply that may be passed on, or a preflight's answer.
@@ -72,12 +78,13 @@ enum Passed {
 
 impl Gateway {
     /// Answers one request. From here on it is recorded, whatever happens.
-    pub async fn handle(self: Rc<Self>, door: Door, request: Request<Incoming>) -> Response<ReplyBody> {
+    pub async fn handle(self: Rc<Self>, door: Rc<Door>, request: Request<Incoming>) -> Response<ReplyBody> {
         let (request, body) = request.into_parts();
         let method = HttpMethod::of(&request.method);
-        let mut exchange = Exchange::open(&self.recorder, self.snapshots.load(), door.peer, door.secure, method);
+        let mut exchange = Exchange::open(&self.recorder, self.snapshots.load(), door.peer, method);
         let id = HeaderValue::from_bytes(&exchange.request_id());
-        let passed = self.pass(&mut exchange, &request, body).await;
+        let mut page = None;
+        let passed = self.pass(&mut exchange, &mut page, &door, request, body).await;
         let mut response = match passed {
             Ok(Passed::Reply(reply)) => relay(reply, exchange),
             Ok(Passed::Preflight) => preflight(exchange),
@@ -87,42 +94,61 @@ impl Gateway {
         if let Ok(id) = id {
             headers.insert(X_REQUEST_ID, id);
         }
-        if let Ok(Some(origin)) = self.origins.load().origin(&request.headers) {
-            cors::expose(headers, origin.clone());
+        if let Some(page) = page {
+            cors::expose(headers, page);
         }
         response
     }
 
     /// The policy: each step may refuse, and only what passes all of them is forwarded.
-    async fn pass(&self, exchange: &mut Exchange, request: &Parts, body: Incoming) -> Result<Passed, Refusal> {
-        let path = target::path(request)?;
-        self.origins.load().host(request)?;
-        let origin = self.origins.load().origin(&request.headers)?;
-        if origin.is_some() && cors::is_preflight(request) {
+    async fn pass(
+        &self,
+        exchange: &mut Exchange,
+        page: &mut Option<HeaderValue>,
+        door: &Door,
+        request: Parts,
+        body: Incoming,
+    ) -> Result<Passed, Refusal> {
+        let fields = Fields::read(&request.headers)?;
+        let path = target::path(&request)?;
+        let origins = self.origins.load();
+        origins.host(&request.uri, fields.host)?;
+        *page = origins.page(fields.origin)?;
+        if page.is_some() && fields.asks_method && request.method == Method::OPTIONS {
             return Ok(Passed::Preflight);
         }
         let route = self.routes.find(path);
         exchange.routed(route.number());
-        match route {
-            Route::Unknown => Err(self.unknown()),
-            Route::Public(_) if !matches!(request.method, Method::GET | Method::HEAD) => Err(self.unknown()),
-            Route::Public(_) => {
-                headers::unambiguous(&request.headers)?;
-                self.forward(Permit::public(), exchange, request, None, Asked::Nothing).await
-            }
-            Route::Protected(_) => {
-                let live = exchange.live();
-                let principal = live.access.authenticate(&Shown { headers: &request.headers }, SystemTime::now())?;
-                exchange.authenticated(&principal);
-                headers::unambiguous(&request.headers)?;
-                if request.headers.contains_key(header::UPGRADE) {
-                    return Err(Reject::Upgrade.into());
-                }
-                let asked = self.read(principal.client().has_policy(), body).await?;
-                let permit = judge(&principal, exchange, request, &asked)?;
-                self.forward(permit, exchange, request, Some(&principal), asked).await
-            }
+        let live = exchange.live();
+        let principal = match route {
+            Route::Unknown => return Err(self.unknown()),
+            Route::Public(_) if matches!(request.method, Method::GET | Method::HEAD) => None,
+            Route::Public(_) => return Err(self.unknown()),
+            Route::Protected(_) => Some(live.access.authenticate(&fields.shown(), SystemTime::now())?),
+        };
+        if let Some(principal) = &principal {
+            exchange.authenticated(principal);
         }
+        fields.unambiguous()?;
+        let Some(principal) = principal else {
+            let letter =
+                self.letter(&request, &fields, &Caller { principal: None, exchange, forwarded: &door.forwarded }, None);
+            return self.forward(Permit::public(), letter, Asked::Nothing).await;
+        };
+        if fields.upgrade {
+            return Err(Reject::Upgrade.into());
+        }
+        let policy = principal.client().has_policy();
+        if policy {
+            media::judgeable(&request)?;
+        }
+        let caller = Caller { principal: Some(principal), exchange, forwarded: &door.forwarded };
+        let letter = self.letter(&request, &fields, &caller, Some(&body));
+        // what hyper read the head into is given back before anything waits
+        let mirrored = policy.then_some(request.headers);
+        let asked = self.read(policy, body).await?;
+        let permit = judge(&principal, exchange, mirrored.as_ref(), &asked)?;
+        self.forward(permit, letter, asked).await
     }
 
     /// Reads a short body whole; a long or chunked one stays a stream, unless a policy needs to see it.
@@ -154,33 +180,41 @@ impl Gateway {
         Ok(Asked::Whole(whole.into_bytes()))
     }
 
-    /// Sends what has been judged, and nothing else. Taking a [`Permit`] is what makes that hold.
-    async fn forward(
-        &self,
-        _permit: Permit,
-        exchange: &Exchange,
-        request: &Parts,
-        who: Option<&Principal<'_>>,
-        asked: Asked,
-    ) -> Result<Passed, Refusal> {
-        let (length, whole, rest) = match asked {
-            Asked::Nothing if request.method == Method::POST => (Length::Known(0), Bytes::new(), None),
-            Asked::Nothing => (Length::None, Bytes::new(), None),
-            Asked::Whole(bytes) => (Length::Known(bytes.len() as u64), bytes, None),
-            Asked::Streamed(streamed) => {
-                (streamed.length.map_or(Length::Unknown, Length::Known), Bytes::new(), Some(streamed))
-            }
+    /// Writes the head for the upstream, so that the client's can be let go.
+    fn letter(&self, request: &Parts, fields: &Fields<'_>, caller: &Caller<'_>, body: Option<&Incoming>) -> Letter {
+        let length = match body {
+            Some(body) if !body.is_end_stream() => body.size_hint().exact().map_or(Length::Unknown, Length::Known),
+            Some(_) if request.method == Method::POST => Length::Known(0),
+            Some(_) | None => Length::None,
         };
-        let mut out = Vec::with_capacity(1024 + whole.len());
-        headers::write_head(request, &self.upstream_host, who, exchange, length, &mut out);
-        out.extend_from_slice(&whole);
-        drop(whole);
-        self.upstream.send(&request.method, out, rest).await.map(Passed::Reply).map_err(|failure| refused(&failure))
+        let mut text = self.upstream.buffer();
+        headers::write_head(request, fields, &self.upstream_host, caller, length, &mut text);
+        Letter { method: request.method.clone(), text }
+    }
+
+    /// Sends what has been judged, and nothing else. Taking a [`Permit`] is what makes that hold.
+    async fn forward(&self, _permit: Permit, mut letter: Letter, asked: Asked) -> Result<Passed, Refusal> {
+        let rest = match asked {
+            Asked::Nothing => None,
+            Asked::Whole(bytes) => {
+                letter.text.extend_from_slice(&bytes);
+                None
+            }
+            Asked::Streamed(streamed) => Some(streamed),
+        };
+        let sent = self.upstream.send(letter.method, letter.text, rest).await;
+        sent.map(Passed::Reply).map_err(|failure| refused(&failure))
     }
 
     fn unknown(&self) -> Refusal {
         Refusal { detail: Some(self.routes.unknown().clone()), ..Reject::Path.into() }
     }
+}
+
+/// A request's head as the upstream gets it.
+struct Letter {
+    method: Method,
+    text: Vec<u8>,
 }
 
 /// A request's body, as far as it has been read.
@@ -216,29 +250,29 @@ impl Whole {
     }
 }
 
-/// What the message asks, and whether this principal may ask it. Without a policy the body is only observed.
+/// What the message asks, and whether this principal may ask it. Without a policy (no `headers` to compare with) the body
+/// is only observed.
 fn judge(
     principal: &Principal<'_>,
     exchange: &mut Exchange,
-    request: &Parts,
+    headers: Option<&HeaderMap>,
     asked: &Asked,
 ) -> Result<Permit, Refusal> {
     let body = match asked {
         Asked::Whole(bytes) => bytes,
         Asked::Nothing | Asked::Streamed(_) => return Ok(principal.authorize(None)?),
     };
-    if !principal.client().has_policy() {
+    let Some(headers) = headers else {
         let call = Call::observe(body);
         if let Some(call) = &call {
             exchange.asks(call);
         }
         return Ok(principal.authorize(call.as_ref())?);
-    }
-    media::judgeable(&request.headers)?;
+    };
     let call = Call::judge(body).map_err(|_| Reject::Envelope)?;
     exchange.asks(&call);
     let with_id = |reject| Refusal { id: call.id().map(Into::into), ..Refusal::from(reject) };
-    mirrored(&request.headers, &call).map_err(with_id)?;
+    mirrored(headers, &call).map_err(with_id)?;
     principal.authorize(Some(&call)).map_err(with_id)
 }
 
@@ -265,8 +299,7 @@ fn refused(failure: &Failure) -> Refusal {
 
 fn relay(reply: Reply, mut exchange: Exchange) -> Response<ReplyBody> {
     const NO: HeaderValue = HeaderValue::from_static("no");
-    let Reply { status, mut headers, body, deadline } = reply;
-    let events = headers.get(header::CONTENT_TYPE).is_some_and(|kind| media::is_event_stream(kind.as_bytes()));
+    let Reply { status, mut headers, events, body, deadline } = reply;
     if events {
         headers.insert("x-accel-buffering", NO);
     }
@@ -292,15 +325,16 @@ fn refuse(refusal: &Refusal, mut exchange: Exchange) -> Response<ReplyBody> {
 
 /// Media types, read as RFC 9110, section 8.3 has them.
 mod media {
-    use super::{HeaderMap, HeaderValue, Reject, header};
-
-    /// Whether the reply is a stream of Server-Sent Events.
-    pub(super) fn is_event_stream(value: &[u8]) -> bool {
-        essence(value).eq_ignore_ascii_case(b"text/event-stream")
-    }
+    use super::{HeaderValue, Method, Parts, Reject, header};
 
     /// A body that a policy can read: exactly one JSON media type and no content coding.
-    pub(super) fn judgeable(headers: &HeaderMap) -> Result<(), Reject> {
+    ///
+    /// GET and DELETE have no body and pass.
+    pub(super) fn judgeable(request: &Parts) -> Result<(), Reject> {
+        if request.method != Method::POST {
+            return Ok(());
+        }
+        let headers = &request.headers;
         let mut types = headers.get_all(header::CONTENT_TYPE).iter().map(HeaderValue::as_bytes);
         let json = types.next().is_some_and(|value| essence(value).eq_ignore_ascii_case(b"application/json"));
         let sane = json && types.next().is_none() && !headers.contains_key(header::CONTENT_ENCODING);

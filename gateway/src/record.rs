@@ -6,7 +6,7 @@ mod meters;
 mod metrics;
 
 pub use exchange::{Exchange, Recorder};
-pub use live::{Live, Snapshot, Snapshots};
+pub use live::{Follow, Live, Snapshot};
 pub use meters::{HttpMethod, Meters, WorkerMeters};
 pub use metrics::{Certificate, Metrics};
 

@@ -13,6 +13,8 @@ pub enum Reject {
     Target,
     /// A header name stands for one of the gateway's own once `_` and `.` are read as `-`.
     HeaderName,
+    /// More header fields than a request may have.
+    TooManyFields,
     /// A message that a policy cannot judge.
     Envelope,
     /// A 2026-07-28 header says other than the body (MCP 2026-07-28, transports/streamable-http).
@@ -78,9 +80,10 @@ const INVALID_KEY: &str = "Invalid API key";
 
 impl Reject {
     /// All refusals, in the order of their declaration; a metric has a slot for each.
-    pub const ALL: [Reject; 25] = [
+    pub const ALL: [Reject; 26] = [
         Reject::Target,
         Reject::HeaderName,
+        Reject::TooManyFields,
         Reject::Envelope,
         Reject::HeaderMismatch,
         Reject::KeyMissing,
@@ -113,6 +116,7 @@ impl Reject {
         match self {
             Reject::Target => row(S::BAD_REQUEST, -32600, "bad_target", "The request target must be a plain path such as /mcp, without dot segments, empty segments, or encoded separators."),
             Reject::HeaderName => row(S::BAD_REQUEST, -32600, "bad_header_name", "A header name uses '_' or '.' where this gateway's own header has '-'."),
+            Reject::TooManyFields => row(S::REQUEST_HEADER_FIELDS_TOO_LARGE, -32600, "too_many_fields", "A request may have 100 header fields."),
             Reject::Envelope => row(S::BAD_REQUEST, -32600, "bad_envelope", "The body is not one well-formed JSON-RPC message."),
             Reject::HeaderMismatch => row(S::BAD_REQUEST, -32020, "header_mismatch", "Mcp-Method or Mcp-Name does not match the body."),
             Reject::KeyMissing => row(S::UNAUTHORIZED, -32001, "key_missing", "Missing API key. Provide 'X-API-Key' header."),

@@ -24,7 +24,7 @@ use http_body::Body as HttpBody;
 use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioIo;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::future::{Future, poll_fn};
 use std::io;
 use std::rc::Rc;
@@ -38,6 +38,8 @@ use trip::{Landed, Trip};
 
 /// Longest wait for a connection to the upstream.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// Largest request buffer that is kept for the next request.
+const LARGEST_SPARE: usize = 16 * 1024;
 /// Bytes read at once, by all connections of a worker in turn.
 const SCRATCH: usize = 128 * 1024;
 
@@ -70,6 +72,8 @@ pub struct Reply {
     pub status: StatusCode,
     /// End-to-end header fields, as the upstream sent them.
     pub headers: HeaderMap,
+    /// Whether the body is a stream of Server-Sent Events.
+    pub events: bool,
     /// The body.
     pub body: Body,
     /// The deadline that guarded the head, unarmed, for whoever watches the body.
@@ -88,6 +92,7 @@ pub struct Upstream {
     clock: Clock,
     pool: pool::Pool,
     scratch: RefCell<Box<[u8]>>,
+    spare: Cell<Vec<u8>>,
 }
 
 impl Upstream {
@@ -100,7 +105,16 @@ impl Upstream {
         clock: Clock,
     ) -> Self {
         let scratch = RefCell::new(vec![0; SCRATCH].into_boxed_slice());
-        Self { address, head_timeout, idle_timeout, connector, clock, pool: pool::Pool::default(), scratch }
+        Self {
+            address,
+            head_timeout,
+            idle_timeout,
+            connector,
+            clock,
+            pool: pool::Pool::default(),
+            scratch,
+            spare: Cell::default(),
+        }
     }
 
     /// Sends `request` (a whole head, with the whole body behind it unless `rest` brings it) and waits for the head of
@@ -110,7 +124,7 @@ impl Upstream {
     /// Every [`Failure`]; dropping the future closes the connection.
     pub async fn send<B>(
         self: &Rc<Self>,
-        method: &Method,
+        method: Method,
         request: Vec<u8>,
         rest: Option<Streamed<B>>,
     ) -> Result<Reply, Failure>
@@ -145,9 +159,29 @@ impl Upstream {
                     deadline.disarm();
                     let sent = trip.out.is_empty() && trip.source.is_none();
                     let body = Body::new(self.clone(), trip.stream, head.framing, head.reusable && sent, piece, clean);
-                    return Ok(Reply { status: head.status, headers: head.headers, body, deadline });
+                    return Ok(Reply {
+                        status: head.status,
+                        headers: head.headers,
+                        events: head.events,
+                        body,
+                        deadline,
+                    });
                 }
             }
+        }
+    }
+
+    /// An empty buffer for the next request; [`Upstream::send`] gives it back once the request has left.
+    pub fn buffer(&self) -> Vec<u8> {
+        let mut buffer = self.spare.take();
+        buffer.clear();
+        buffer.reserve(1024);
+        buffer
+    }
+
+    fn give_back(&self, buffer: Vec<u8>) {
+        if buffer.capacity() <= LARGEST_SPARE {
+            self.spare.set(buffer);
         }
     }
 

@@ -1,13 +1,42 @@
 //! What a request shows to prove who it is.
 
 use crate::reject::Reject;
-use http::{HeaderMap, HeaderName};
-
-/// The header that carries the key.
-const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 
 /// Longest key that is hashed; ours have 72 bytes, and an imported one rarely twice that.
 const LONGEST: usize = 512;
+
+/// A header field that has a meaning only if it stands there once.
+#[derive(Clone, Copy, Default)]
+pub enum Sole<'a> {
+    /// It is not there.
+    #[default]
+    Absent,
+    /// Its one value.
+    One(&'a [u8]),
+    /// It is there more than once, whatever the values.
+    Several,
+}
+
+impl<'a> Sole<'a> {
+    /// Takes note of one more occurrence.
+    pub fn add(&mut self, value: &'a [u8]) {
+        *self = match self {
+            Sole::Absent => Sole::One(value),
+            Sole::One(_) | Sole::Several => Sole::Several,
+        };
+    }
+}
+
+impl std::fmt::Debug for Sole<'_> {
+    /// Without the value, which may be a key.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Sole::Absent => "Absent",
+            Sole::One(_) => "One(..)",
+            Sole::Several => "Several",
+        })
+    }
+}
 
 /// A credential as it was shown: the kind picks the verifier.
 #[derive(Clone, Copy)]
@@ -17,10 +46,10 @@ pub enum Credential<'a> {
 }
 
 /// The parts of a request that can prove something.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub struct Shown<'a> {
-    /// All request headers.
-    pub headers: &'a HeaderMap,
+    /// `X-API-Key`.
+    pub api_key: Sole<'a>,
 }
 
 impl<'a> Shown<'a> {
@@ -29,9 +58,12 @@ impl<'a> Shown<'a> {
     /// # Errors
     /// None, two (whatever they hold), or one that cannot be a key.
     pub fn credential(&self) -> Result<Credential<'a>, Reject> {
-        let mut keys = self.headers.get_all(X_API_KEY).iter();
-        let key = keys.next().ok_or(Reject::KeyMissing)?.as_bytes();
-        let sane = !key.is_empty() && key.len() <= LONGEST && key.iter().all(u8::is_ascii_graphic);
-        if sane && keys.next().is_none() { Ok(Credential::ApiKey(key)) } else { Err(Reject::KeyMalformed) }
+        match self.api_key {
+            Sole::Absent => Err(Reject::KeyMissing),
+            Sole::One(key) if !key.is_empty() && key.len() <= LONGEST && key.iter().all(u8::is_ascii_graphic) => {
+                Ok(Credential::ApiKey(key))
+            }
+            Sole::One(_) | Sole::Several => Err(Reject::KeyMalformed),
+        }
     }
 }

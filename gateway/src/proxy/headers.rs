@@ -1,16 +1,36 @@
 //! Which header fields pass, and the head that the upstream gets.
 //!
 //! What is ours is removed from what the client sent and then set by us; what concerns one hop stays on it
-//! (RFC 9110, section 7.6.1). All else passes as it came.
+//! (RFC 9110, section 7.6.1). All else passes as it came. Each field is looked at once.
 
-use crate::access::Principal;
+use crate::access::{Principal, Shown, Sole};
 use crate::record::Exchange;
 use crate::reject::Reject;
-use http::header::{self, HeaderMap, HeaderName};
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::request::Parts;
-use std::io::Write as _;
 
-/// What becomes of a request header field.
+/// Most fields of one request; HTTP/1.1 heads with more never become a request.
+const MOST_FIELDS: usize = 100;
+
+/// What one look at each field of a request found.
+#[derive(Debug, Default)]
+pub struct Fields<'a> {
+    /// `Host`.
+    pub host: Sole<'a>,
+    /// `Origin`.
+    pub origin: Sole<'a>,
+    /// `X-API-Key`.
+    pub api_key: Sole<'a>,
+    /// Whether the client asks for another protocol on this connection.
+    pub upgrade: bool,
+    /// Whether a browser asks what it may send.
+    pub asks_method: bool,
+    ambiguous: bool,
+    nominates: bool,
+    passing: u128,
+}
+
+/// What becomes of a field.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Fate {
     /// It is passed on.
@@ -19,6 +39,55 @@ enum Fate {
     Drop,
     /// It would be ours if `_` or `.` were read as `-`, as some backends do.
     Ambiguous,
+    Host,
+    Origin,
+    ApiKey,
+    Connection,
+    Upgrade,
+    AsksMethod,
+}
+
+impl<'a> Fields<'a> {
+    /// Looks at every field.
+    ///
+    /// # Errors
+    /// [`Reject::TooManyFields`].
+    pub fn read(headers: &'a HeaderMap) -> Result<Self, Reject> {
+        if headers.len() > MOST_FIELDS {
+            return Err(Reject::TooManyFields);
+        }
+        let mut fields = Self::default();
+        for (index, (name, value)) in headers.iter().enumerate() {
+            match fate(name) {
+                Fate::Pass => fields.passing |= 1 << index,
+                Fate::AsksMethod => {
+                    fields.asks_method = true;
+                    fields.passing |= 1 << index;
+                }
+                Fate::Drop => {}
+                Fate::Ambiguous => fields.ambiguous = true,
+                Fate::Host => fields.host.add(value.as_bytes()),
+                Fate::Origin => fields.origin.add(value.as_bytes()),
+                Fate::ApiKey => fields.api_key.add(value.as_bytes()),
+                Fate::Connection => fields.nominates |= !is_keep_alive(value),
+                Fate::Upgrade => fields.upgrade = true,
+            }
+        }
+        Ok(fields)
+    }
+
+    /// The credential.
+    pub fn shown(&self) -> Shown<'a> {
+        Shown { api_key: self.api_key }
+    }
+
+    /// Refuses names that a backend could take for one of ours. CGI and WSGI read `X_Client_Id` as `X-Client-Id`.
+    ///
+    /// # Errors
+    /// [`Reject::HeaderName`].
+    pub fn unambiguous(&self) -> Result<(), Reject> {
+        if self.ambiguous { Err(Reject::HeaderName) } else { Ok(()) }
+    }
 }
 
 /// How long the body is that follows a head.
@@ -32,94 +101,119 @@ pub enum Length {
     Unknown,
 }
 
-/// Refuses names that a backend could take for one of ours. CGI and WSGI read `X_Client_Id` as `X-Client-Id`.
-///
-/// # Errors
-/// [`Reject::HeaderName`].
-pub fn unambiguous(headers: &HeaderMap) -> Result<(), Reject> {
-    let ambiguous = headers.keys().any(|name| fate(name.as_str()) == Fate::Ambiguous);
-    if ambiguous { Err(Reject::HeaderName) } else { Ok(()) }
+/// What is said about the caller in every request to the upstream.
+pub struct Caller<'a> {
+    /// Who it is; public routes know nobody.
+    pub principal: Option<Principal<'a>>,
+    /// Whose record says the request id.
+    pub exchange: &'a Exchange,
+    /// The rendered `X-Forwarded-*` lines of the connection.
+    pub forwarded: &'a [u8],
+}
+
+/// Renders what a connection's requests all say of where they come from.
+pub fn forwarded(peer: std::net::IpAddr, secure: bool) -> Box<[u8]> {
+    let scheme = if secure { "https" } else { "http" };
+    format!("x-forwarded-for: {}\r\nx-forwarded-proto: {scheme}\r\n", peer.to_canonical()).into_bytes().into()
 }
 
 /// Writes the head that the upstream gets: request line, what passes, and what we say about the caller.
 pub fn write_head(
     request: &Parts,
+    fields: &Fields<'_>,
     host: &str,
-    who: Option<&Principal<'_>>,
-    exchange: &Exchange,
+    caller: &Caller<'_>,
     length: Length,
     out: &mut Vec<u8>,
 ) {
     let target = request.uri.path_and_query().map_or("/", |target| target.as_str());
-    put(out, &[request.method.as_str(), " ", target, " HTTP/1.1\r\nhost: ", host, "\r\n"]);
-    let nominated = Nominated::of(&request.headers);
-    for (name, value) in &request.headers {
-        if fate(name.as_str()) == Fate::Pass && !nominated.has(name) {
-            put(out, &[name.as_str(), ": "]);
-            out.extend_from_slice(value.as_bytes());
-            out.extend_from_slice(b"\r\n");
+    put(
+        out,
+        &[
+            request.method.as_str().as_bytes(),
+            b" ",
+            target.as_bytes(),
+            b" HTTP/1.1\r\nhost: ",
+            host.as_bytes(),
+            b"\r\n",
+        ],
+    );
+    let nominated = if fields.nominates { nominated(&request.headers) } else { Vec::new() };
+    for (index, (name, value)) in request.headers.iter().enumerate() {
+        if fields.passing >> index & 1 == 1 && !nominated.contains(name) {
+            put(out, &[name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"]);
         }
     }
-    if let Some(principal) = who {
-        put(
-            out,
-            &[
-                "x-client-id: ",
-                principal.client().id().as_str(),
-                "\r\nx-key-id: ",
-                principal.key().id().as_str(),
-                "\r\n",
-            ],
-        );
+    if let Some(principal) = &caller.principal {
+        let (client, key) = (principal.client().id().as_str(), principal.key().id().as_str());
+        put(out, &[b"x-client-id: ", client.as_bytes(), b"\r\nx-key-id: ", key.as_bytes(), b"\r\n"]);
     }
-    out.extend_from_slice(b"x-request-id: ");
-    out.extend_from_slice(&exchange.request_id());
-    let scheme = if exchange.is_secure() { "https" } else { "http" };
-    // writing to a Vec cannot fail
-    let _ = write!(out, "\r\nx-forwarded-for: {}\r\nx-forwarded-proto: {scheme}\r\n", exchange.peer().ip());
+    put(out, &[b"x-request-id: ", &caller.exchange.request_id(), b"\r\n", caller.forwarded]);
     match length {
         Length::None => out.extend_from_slice(b"\r\n"),
-        Length::Known(length) => drop(write!(out, "content-length: {length}\r\n\r\n")),
+        Length::Known(length) => put(out, &[b"content-length: ", decimal(length, &mut [0; 20]), b"\r\n\r\n"]),
         Length::Unknown => out.extend_from_slice(b"transfer-encoding: chunked\r\n\r\n"),
     }
 }
 
-fn put(out: &mut Vec<u8>, parts: &[&str]) {
-    parts.iter().for_each(|part| out.extend_from_slice(part.as_bytes()));
+/// Appends all parts; room is made once.
+fn put(out: &mut Vec<u8>, parts: &[&[u8]]) {
+    out.reserve(parts.iter().map(|part| part.len()).sum());
+    parts.iter().for_each(|part| out.extend_from_slice(part));
 }
 
-/// Names that `Connection` lists. What we judge by or set cannot be listed away: it is written after, or from the parts.
-struct Nominated(Vec<HeaderName>);
-
-impl Nominated {
-    fn of(headers: &HeaderMap) -> Self {
-        let tokens =
-            headers.get_all(header::CONNECTION).iter().flat_map(|value| value.as_bytes().split(|b| *b == b','));
-        Self(tokens.filter_map(|token| HeaderName::from_bytes(token.trim_ascii()).ok()).collect())
+fn decimal(mut n: u64, digits: &mut [u8; 20]) -> &[u8] {
+    let mut start = digits.len();
+    for digit in digits.iter_mut().rev() {
+        *digit = b'0' + (n % 10) as u8;
+        n /= 10;
+        start -= 1;
+        if n == 0 {
+            break;
+        }
     }
+    digits.get(start..).unwrap_or_default()
+}
 
-    fn has(&self, name: &HeaderName) -> bool {
-        self.0.contains(name) && !matches!(*name, header::CONTENT_TYPE | header::ACCEPT)
+fn is_keep_alive(value: &HeaderValue) -> bool {
+    value.as_bytes().eq_ignore_ascii_case(b"keep-alive")
+}
+
+/// Names that `Connection` lists. What we judge by cannot be listed away, and what we set is written after.
+fn nominated(headers: &HeaderMap) -> Vec<HeaderName> {
+    let tokens = headers.get_all(header::CONNECTION).iter().flat_map(|value| value.as_bytes().split(|b| *b == b','));
+    let names = tokens.filter_map(|token| HeaderName::from_bytes(token.trim_ascii()).ok());
+    names.filter(|name| !matches!(*name, header::CONTENT_TYPE | header::ACCEPT)).collect()
+}
+
+fn fate(name: &HeaderName) -> Fate {
+    match *name {
+        header::ACCEPT
+        | header::ACCEPT_ENCODING
+        | header::ACCEPT_LANGUAGE
+        | header::CONTENT_TYPE
+        | header::USER_AGENT
+        | header::CACHE_CONTROL => Fate::Pass,
+        header::HOST => Fate::Host,
+        header::ORIGIN => Fate::Origin,
+        header::CONNECTION => Fate::Connection,
+        header::UPGRADE => Fate::Upgrade,
+        header::ACCESS_CONTROL_REQUEST_METHOD => Fate::AsksMethod,
+        header::CONTENT_LENGTH | header::TRANSFER_ENCODING | header::TE | header::TRAILER | header::EXPECT => {
+            Fate::Drop
+        }
+        header::COOKIE | header::AUTHORIZATION | header::FORWARDED => Fate::Drop,
+        header::PROXY_AUTHORIZATION | header::PROXY_AUTHENTICATE => Fate::Drop,
+        _ => fate_of_other(name.as_str()),
     }
 }
 
 /// hyper gives names in lower case.
-fn fate(name: &str) -> Fate {
+fn fate_of_other(name: &str) -> Fate {
     match name {
-        "host"
-        | "connection"
-        | "keep-alive"
-        | "proxy-connection"
-        | "te"
-        | "trailer"
-        | "transfer-encoding"
-        | "upgrade"
-        | "content-length"
-        | "expect"
-        | "http2-settings"
-        | "proxy-authorization"
-        | "proxy-authenticate" => Fate::Drop,
-        "origin" | "cookie" | "authorization" => Fate::Drop,
+        "x-api-key" => Fate::ApiKey,
+        _ if name.starts_with("mcp-") => Fate::Pass, // MCP lets a tool name any token here
+        "keep-alive" | "proxy-connection" | "http2-settings" => Fate::Drop,
         _ if is_ours(name.as_bytes()) => Fate::Drop,
         _ if name.bytes().any(|b| matches!(b, b'_' | b'.')) => ambiguous(name),
         _ => Fate::Pass,
@@ -153,6 +247,10 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    fn fate_of(name: &str) -> Fate {
+        fate(&name.parse().unwrap())
+    }
+
     #[test]
     fn protocol_headers_pass_and_ours_do_not() {
         let pass = [
@@ -173,10 +271,9 @@ mod tests {
             "accept-encoding",
         ];
         for name in pass {
-            assert_eq!(fate(name), Fate::Pass, "{name}");
+            assert_eq!(fate_of(name), Fate::Pass, "{name}");
         }
         let dropped = [
-            "x-api-key",
             "authorization",
             "cookie",
             "x-client-id",
@@ -190,17 +287,13 @@ mod tests {
             "x-original-url",
             "x-rewrite-url",
             "x-real-ip",
-            "host",
-            "origin",
-            "connection",
             "te",
-            "upgrade",
             "transfer-encoding",
             "content-length",
             "keep-alive",
         ];
         for name in dropped {
-            assert_eq!(fate(name), Fate::Drop, "{name}");
+            assert_eq!(fate_of(name), Fate::Drop, "{name}");
         }
         for name in [
             "x_api_key",
@@ -211,14 +304,35 @@ mod tests {
             "transfer_encoding",
             "content.length",
         ] {
-            assert_eq!(fate(name), Fate::Ambiguous, "{name}");
+            assert_eq!(fate_of(name), Fate::Ambiguous, "{name}");
         }
+        for name in ["x-api-key", "host", "origin", "connection", "upgrade"] {
+            assert_ne!(fate_of(name), Fate::Pass, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_name_that_comes_twice_is_several() {
+        let mut headers = HeaderMap::new();
+        headers.append("x-api-key", "a".parse().unwrap());
+        assert!(matches!(Fields::read(&headers).unwrap().api_key, Sole::One(b"a")));
+        headers.append("x-api-key", "a".parse().unwrap());
+        assert!(matches!(Fields::read(&headers).unwrap().api_key, Sole::Several));
+        (0..MOST_FIELDS).for_each(|i| {
+            assert!(!headers.append(HeaderName::try_from(format!("a{i}")).unwrap(), "b".parse().unwrap()))
+        });
+        assert_eq!(Fields::read(&headers).map(|_| ()), Err(Reject::TooManyFields));
     }
 
     proptest! {
         #[test]
-        fn no_spelling_of_ours_gets_through(name in "x[-_.](client|key|request)[-_.]id|x[-_.]api[-_.]key|x[-_.]forwarded[-_.][a-z]{0,5}") {
-            prop_assert_ne!(fate(&name), Fate::Pass);
+        fn no_spelling_of_ours_gets_through(name in "x[-_.](client|key|request)[-_.]id|x[-_.]api[-_.]key|x[-_.]forwarded[-_.][a-z]{1,5}") {
+            prop_assert_ne!(fate_of(&name), Fate::Pass);
+        }
+
+        #[test]
+        fn decimals_are_decimals(n: u64) {
+            prop_assert!(decimal(n, &mut [0; 20]) == n.to_string().as_bytes());
         }
     }
 }

@@ -68,8 +68,8 @@ impl Routes {
 /// `/mcp/` is `/mcp`; `/` stays.
 fn trimmed(path: &str) -> &str {
     match path.strip_suffix('/') {
-        Some("") | None => path,
-        Some(rest) => rest,
+        Some(rest) if !rest.is_empty() && !rest.ends_with('/') => rest,
+        Some(_) | None => path,
     }
 }
 

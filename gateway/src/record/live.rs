@@ -16,44 +16,63 @@ pub struct Live {
     pub meters: Meters,
 }
 
-/// A worker's handle on the live snapshot.
+/// A worker's handle on something that is swapped whole.
 ///
 /// Requests share one reference count of their own worker's, because the one inside the [`Arc`] is a cache line that all
 /// workers would write.
-pub struct Snapshots(RefCell<Held>);
+pub struct Follow<T>(RefCell<Held<T>>);
 
-struct Held {
-    cache: Cache<Arc<ArcSwap<Live>>, Arc<Live>>,
-    mine: Snapshot,
+struct Held<T> {
+    cache: Cache<Arc<ArcSwap<T>>, Arc<T>>,
+    mine: Snapshot<T>,
 }
 
-/// The snapshot one request runs on, from its first decision to its last byte.
-#[derive(Clone)]
-pub struct Snapshot(Rc<Arc<Live>>);
+/// The state that one request runs on, from its first decision to its last byte.
+pub struct Snapshot<T>(Rc<Arc<T>>);
 
-impl Deref for Snapshot {
-    type Target = Live;
+impl<T> Clone for Snapshot<T> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
 
-    fn deref(&self) -> &Live {
+impl<T> Deref for Snapshot<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
         &self.0
     }
 }
 
-impl Snapshots {
-    /// Follows `live`.
-    pub fn new(live: Arc<ArcSwap<Live>>) -> Self {
-        let mut cache = Cache::new(live);
+impl<T> Follow<T> {
+    /// Follows what is swapped in `source`.
+    pub fn new(source: Arc<ArcSwap<T>>) -> Self {
+        let mut cache = Cache::new(source);
         let mine = Snapshot(Rc::new(cache.load().clone()));
         Self(RefCell::new(Held { cache, mine }))
     }
 
-    /// What is live now.
-    pub fn load(&self) -> Snapshot {
+    /// What is there now.
+    pub fn load(&self) -> Snapshot<T> {
         let held = &mut *self.0.borrow_mut();
         let now = held.cache.load();
         if !Arc::ptr_eq(now, &held.mine.0) {
             held.mine = Snapshot(Rc::new(now.clone()));
         }
         held.mine.clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_snapshot_stays_what_it_was_and_the_next_one_is_new() {
+        let source = Arc::new(ArcSwap::from_pointee(1));
+        let follow = Follow::new(source.clone());
+        let first = follow.load();
+        source.store(Arc::new(2));
+        assert_eq!((*first, *follow.load()), (1, 2));
     }
 }

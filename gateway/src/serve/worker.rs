@@ -4,9 +4,11 @@ use super::admin::pause;
 use super::listener::Sockets;
 use super::{Phase, Shared};
 use crate::clock::{Clock, Deadline};
+use crate::proxy::reply::ReplyBody;
 use crate::proxy::{Door, Gateway};
-use crate::record::{Recorder, Snapshots};
+use crate::record::{Follow, Recorder};
 use crate::upstream::Upstream;
+use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
@@ -106,8 +108,8 @@ impl Worker {
             clock.clone(),
         );
         let gateway = Gateway {
-            snapshots: Snapshots::new(shared.live.clone()),
-            origins: shared.origins.clone(),
+            snapshots: Follow::new(shared.live.clone()),
+            origins: Follow::new(shared.origins.clone()),
             routes: shared.routes.clone(),
             upstream: Rc::new(upstream),
             upstream_host: settings.address.host().into(),
@@ -187,7 +189,7 @@ async fn connection(open: Open, socket: TcpStream, peer: SocketAddr, secure: boo
     if let Err(cause) = socket.set_nodelay(true) {
         return debug!(%peer, %cause, "a connection broke");
     }
-    let door = Door { peer, secure };
+    let door = Rc::new(Door::new(peer, secure));
     if !secure {
         return http1(worker, socket, door).await;
     }
@@ -216,13 +218,8 @@ async fn handshake(server: Arc<ServerConfig>, socket: TcpStream, worker: &Worker
     .await
 }
 
-async fn http1<S: AsyncRead + AsyncWrite + Unpin + 'static>(worker: &Rc<Worker>, stream: S, door: Door) {
-    let gateway = worker.gateway.clone();
-    let service = service_fn(move |request: http::Request<Incoming>| {
-        let answered = gateway.clone().handle(door, request);
-        async { Ok::<_, Infallible>(answered.await) }
-    });
-    let mut served = pin!(worker.http1.serve_connection(TokioIo::new(stream), service));
+async fn http1<S: AsyncRead + AsyncWrite + Unpin + 'static>(worker: &Rc<Worker>, stream: S, door: Rc<Door>) {
+    let mut served = pin!(worker.http1.serve_connection(TokioIo::new(stream), service(worker, door.clone())));
     let mut ending = Ending::new(worker);
     let ended = poll_fn(|cx| {
         if ending.poll(cx) {
@@ -230,16 +227,25 @@ async fn http1<S: AsyncRead + AsyncWrite + Unpin + 'static>(worker: &Rc<Worker>,
         }
         served.as_mut().poll(cx)
     });
-    note(worker, door, ended.await);
+    note(worker, &door, ended.await);
 }
 
-async fn http2(worker: &Rc<Worker>, stream: Tls, door: Door) {
+/// What hyper calls for each request. The future is boxed so that it goes when the reply begins: hyper would keep its room
+/// for as long as a stream is open.
+fn service(
+    worker: &Worker,
+    door: Rc<Door>,
+) -> impl hyper::service::Service<Request<Incoming>, Response = Response<ReplyBody>, Error = Infallible, Future: 'static>
++ use<> {
     let gateway = worker.gateway.clone();
-    let service = service_fn(move |request: http::Request<Incoming>| {
-        let answered = gateway.clone().handle(door, request);
-        async { Ok::<_, Infallible>(answered.await) }
-    });
-    let mut served = pin!(worker.http2.serve_connection(TokioIo::new(stream), service));
+    service_fn(move |request| {
+        let answered = gateway.clone().handle(door.clone(), request);
+        Box::pin(async { Ok::<_, Infallible>(answered.await) })
+    })
+}
+
+async fn http2(worker: &Rc<Worker>, stream: Tls, door: Rc<Door>) {
+    let mut served = pin!(worker.http2.serve_connection(TokioIo::new(stream), service(worker, door.clone())));
     let mut ending = Ending::new(worker);
     let ended = poll_fn(|cx| {
         if ending.poll(cx) {
@@ -247,10 +253,10 @@ async fn http2(worker: &Rc<Worker>, stream: Tls, door: Door) {
         }
         served.as_mut().poll(cx)
     });
-    note(worker, door, ended.await);
+    note(worker, &door, ended.await);
 }
 
-fn note(worker: &Worker, door: Door, ended: hyper::Result<()>) {
+fn note(worker: &Worker, door: &Door, ended: hyper::Result<()>) {
     if let Err(cause) = ended {
         if cause.is_parse() {
             worker.gateway.recorder.meters().heads_refused.add(1);

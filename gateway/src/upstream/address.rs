@@ -60,7 +60,8 @@ impl Address {
         }
         let authority: http::uri::Authority = authority.parse().map_err(|_| AddressError::Form)?;
         let port = match authority.port() {
-            Some(port) => port.as_str().parse().map_err(|_| AddressError::Form)?,
+            Some(port) => port.as_u16(),
+            None if authority.as_str().len() > authority.host().len() => return Err(AddressError::Form), // a port that is none
             None if https => 443,
             None => 80,
         };

@@ -7,7 +7,8 @@ use super::framing::Framing;
 use bytes::Bytes;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::{Method, StatusCode};
-use httparse::Status;
+use httparse::{ParserConfig, Status};
+use std::mem::MaybeUninit;
 
 /// Longest head that is read, in bytes.
 pub(super) const LONGEST_HEAD: usize = 64 * 1024;
@@ -21,6 +22,8 @@ pub(super) struct Head {
     pub(super) status: StatusCode,
     /// End-to-end header fields.
     pub(super) headers: HeaderMap,
+    /// Whether the body is a stream of Server-Sent Events.
+    pub(super) events: bool,
     /// How the body ends.
     pub(super) framing: Framing,
     /// Whether the connection may carry another request once the body has ended.
@@ -66,9 +69,10 @@ pub(super) enum Step {
 /// # Errors
 /// A head that is malformed or ambiguous.
 pub(super) fn read(buffer: &[u8], method: &Method) -> Result<Step, Lie> {
-    let mut fields = [httparse::EMPTY_HEADER; MOST_FIELDS];
-    let mut reply = httparse::Response::new(&mut fields);
-    let length = match reply.parse(buffer) {
+    let mut fields = [const { MaybeUninit::uninit() }; MOST_FIELDS];
+    let mut reply = httparse::Response::new(&mut []);
+    let parsed = ParserConfig::default().parse_response_with_uninit_headers(&mut reply, buffer, &mut fields);
+    let length = match parsed {
         Ok(Status::Complete(length)) if length <= LONGEST_HEAD => length,
         Ok(Status::Partial) if buffer.len() < LONGEST_HEAD => return Ok(Step::Partial),
         Ok(_) | Err(httparse::Error::TooManyHeaders) => return Err(Lie::TooLarge),
@@ -87,7 +91,7 @@ pub(super) fn read(buffer: &[u8], method: &Method) -> Result<Step, Lie> {
     let mut facts = Facts::default();
     let mut headers = HeaderMap::with_capacity(reply.headers.len() + 3);
     for field in reply.headers.iter() {
-        let name = HeaderName::from_bytes(field.name.as_bytes()).map_err(|_| Lie::Syntax)?;
+        let name = name(field.name.as_bytes()).ok_or(Lie::Syntax)?;
         if facts.note(&name, field.value)? {
             let at = (field.value.as_ptr() as usize).wrapping_sub(buffer.as_ptr() as usize);
             let value = HeaderValue::from_maybe_shared(text.slice(at..at + field.value.len()));
@@ -97,7 +101,7 @@ pub(super) fn read(buffer: &[u8], method: &Method) -> Result<Step, Lie> {
     facts.drop_nominated(&mut headers);
     let framing = facts.framing(status, method, old)?;
     let reusable = !old && !facts.close && !matches!(framing, Framing::ToEof);
-    Ok(Step::Done(Head { status, headers, framing, reusable }, length))
+    Ok(Step::Done(Head { status, headers, events: facts.events, framing, reusable }, length))
 }
 
 /// What the fields of one head say about the connection and the body.
@@ -106,6 +110,7 @@ struct Facts {
     length: Option<u64>,
     chunked: bool,
     close: bool,
+    events: bool,
     nominated: Vec<HeaderName>,
 }
 
@@ -135,6 +140,13 @@ impl Facts {
                 Ok(false)
             }
             header::TE | header::UPGRADE | header::SERVER => Ok(false),
+            header::CONTENT_TYPE => {
+                let essence = value.split(|b| *b == b';').next().unwrap_or_default().trim_ascii();
+                self.events = essence.eq_ignore_ascii_case(b"text/event-stream");
+                Ok(true)
+            }
+            header::DATE | header::CACHE_CONTROL | header::VARY => Ok(true),
+            _ if *name == MCP_SESSION_ID => Ok(true),
             _ => Ok(!matches!(name.as_str(), "keep-alive" | "proxy-connection" | "x-powered-by")),
         }
     }
@@ -161,6 +173,27 @@ impl Facts {
             Some(length) => Framing::Length(length),
             None => Framing::ToEof,
         })
+    }
+}
+
+const MCP_SESSION_ID: HeaderName = HeaderName::from_static("mcp-session-id");
+
+/// A field's name. The few that MCP servers send with every reply are recognised without building them anew.
+fn name(text: &[u8]) -> Option<HeaderName> {
+    let known = match text.len() {
+        4 => &header::DATE,
+        6 => &header::SERVER,
+        12 => &header::CONTENT_TYPE,
+        13 => &header::CACHE_CONTROL,
+        14 if text.starts_with(b"c") || text.starts_with(b"C") => &header::CONTENT_LENGTH,
+        14 => &MCP_SESSION_ID,
+        17 => &header::TRANSFER_ENCODING,
+        _ => return HeaderName::from_bytes(text).ok(),
+    };
+    if text.eq_ignore_ascii_case(known.as_str().as_bytes()) {
+        Some(known.clone())
+    } else {
+        HeaderName::from_bytes(text).ok()
     }
 }
 
@@ -263,8 +296,9 @@ mod tests {
              Mcp-Session-Id: s\r\nTrailer: X-Sum\r\ncontent-length: 0\r\n\r\n",
         )
         .unwrap();
-        let names: Vec<_> = head.headers.keys().map(HeaderName::as_str).collect();
-        assert_eq!(names, ["content-type", "mcp-session-id", "trailer", "content-length"]);
+        let mut names: Vec<_> = head.headers.keys().map(HeaderName::as_str).collect();
+        names.sort_unstable();
+        assert_eq!(names, ["content-length", "content-type", "mcp-session-id", "trailer"]);
         assert!(head.reusable);
     }
 
@@ -277,6 +311,11 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn a_name_is_what_it_says(text in "(?i)date|server|content-(type|length|langth)|cache-control|mcp-session-id|mcp-session-xd|transfer-encoding|x[a-z]{3,16}") {
+            prop_assert_eq!(name(text.as_bytes()), HeaderName::from_bytes(text.as_bytes()).ok());
+        }
+
         #[test]
         fn no_bytes_panic_and_none_are_read_twice(bytes: Vec<u8>, cut in 0usize..200) {
             let _ = read(&bytes, &Method::GET);

@@ -30,7 +30,7 @@ pub struct Streamed<B> {
 pub(super) struct Trip<'a, B> {
     pub(super) upstream: &'a Upstream,
     pub(super) stream: Stream,
-    pub(super) method: &'a Method,
+    pub(super) method: Method,
     pub(super) out: Vec<u8>,
     pub(super) sent: usize,
     pub(super) source: Option<Streamed<B>>,
@@ -74,7 +74,8 @@ impl<B: HttpBody<Data = Bytes> + Unpin> Trip<'_, B> {
                 }
             }
             if !self.out.is_empty() {
-                (self.out, self.sent) = (Vec::new(), 0); // a slow tool's request holds no buffer
+                self.upstream.give_back(std::mem::take(&mut self.out)); // a slow tool's request holds no buffer
+                self.sent = 0;
             }
             if self.source.is_none() {
                 return self.stream.poll_flush(cx).map(|_| Ok(()));
@@ -161,7 +162,7 @@ impl<B: HttpBody<Data = Bytes> + Unpin> Trip<'_, B> {
 
     fn parse(&mut self, mut input: &[u8]) -> Result<Option<Landed>, Failure> {
         loop {
-            match head::read(input, self.method).map_err(Failure::Invalid)? {
+            match head::read(input, &self.method).map_err(Failure::Invalid)? {
                 Step::Partial => {
                     self.head = input.to_vec();
                     return Ok(None);
