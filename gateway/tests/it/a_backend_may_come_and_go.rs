@@ -1,0 +1,95 @@
+//! A backend that is down is 502 at once, and 200 again as soon as it is back, without a restart of the gateway. One
+//! that closes idle connections, as all do, is never the reason for a 502.
+
+use crate::harness::origin::ok;
+use crate::harness::{Ask, Backend, Gateway, Origin, Protocol};
+use serde_json::Value;
+
+#[tokio::test]
+async fn down_and_back() {
+    let backend = Backend::start().await;
+    let gateway = Gateway::before(&backend).start().await;
+    let mut clients = [gateway.client(Protocol::Http1).await, gateway.client(Protocol::Http2).await];
+    let ask = Ask::call(1, "get_alerts", serde_json::json!({"state": "CA"})).key(&gateway.key().secret);
+    for client in &mut clients {
+        client.ask(&ask).await.with(200);
+    }
+    let address = backend.stop().await;
+    for client in &mut clients {
+        for ask in [&ask, &Ask::get("/health")] {
+            let sentence = client.ask(ask).await.refuses(502, -32010, Value::Null);
+            assert_eq!(sentence, "The MCP server behind this gateway cannot be reached.");
+        }
+    }
+    let _backend = Backend::start_at(address).await;
+    for client in &mut clients {
+        let reply = client.ask(&ask).await.with(200);
+        assert!(reply.text().contains("Red Flag Warning"), "{}", reply.text());
+    }
+}
+
+#[tokio::test]
+async fn never_there() {
+    let origin = Origin::start().await;
+    let nobody = format!("http://{}", origin.stop().await);
+    let gateway = Gateway::before(&*nobody).start().await;
+    let reply = gateway.http1().await.ask(&Ask::ping().key(&gateway.key().secret)).await;
+    reply.refuses(502, -32010, Value::Null);
+    assert_eq!(gateway.admin("/readyz").await.status, 200, "the gateway itself is well");
+}
+
+#[tokio::test]
+async fn closing_idle_connections() {
+    let origin = Origin::start().await;
+    let gateway = Gateway::before(&origin).settings("workers = 1").start().await;
+    let mut client = gateway.http1().await;
+    for n in 0..200 {
+        client.open(&Ask::ping().key(&gateway.key().secret)).await;
+        let mut exchange = origin.next().await;
+        assert_eq!(exchange.connection, n / 3, "kept until the backend closes it");
+        exchange.body().await;
+        exchange.send(ok(&n.to_string())).await;
+        assert_eq!(client.reply().await.with(200).json(), n);
+        // after each third reply the backend closes the connection, with a farewell or without
+        match n % 6 {
+            2 => exchange.hang_up().await,
+            5 => exchange.reset(),
+            _ => exchange.done(),
+        }
+    }
+}
+
+#[tokio::test]
+async fn closing_after_each_reply() {
+    let origin = Origin::answering(|request| {
+        let close = "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 2\r\n\r\n{}";
+        let old = "HTTP/1.0 200 OK\r\nconnection: close\r\n\r\n{}";
+        if request.target() == "/" { close.into() } else { old.into() }
+    })
+    .await;
+    let gateway = Gateway::before(&origin).settings("workers = 1").start().await;
+    let mut client = gateway.http1().await;
+    for n in 0..100 {
+        let reply = client.ask(&Ask::get(if n % 2 == 0 { "/" } else { "/health" })).await.with(200);
+        assert_eq!((reply.text(), reply.fields.has("connection")), ("{}".to_owned(), false), "{n}");
+    }
+    assert_eq!(origin.connections(), 100);
+}
+
+#[tokio::test]
+async fn idle_connections_are_given_up_first() {
+    let origin = Origin::start().await;
+    let settings = "workers = 1\n[upstream]\nidle_timeout = \"200ms\"";
+    let gateway = Gateway::before(&origin).settings(settings).start().await;
+    let mut client = gateway.http1().await;
+    client.open(&Ask::get("/")).await;
+    let mut exchange = origin.next().await;
+    exchange.send(ok("1")).await;
+    client.reply().await.with(200);
+    exchange.closed().await;
+    client.open(&Ask::get("/")).await;
+    let mut exchange = origin.next().await;
+    assert_eq!(exchange.connection, 1);
+    exchange.send(ok("2")).await;
+    assert_eq!(client.reply().await.with(200).json(), 2);
+}

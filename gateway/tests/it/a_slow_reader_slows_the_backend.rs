@@ -1,0 +1,114 @@
+//! A client that reads slowly makes the backend wait: the gateway holds a bounded part of the reply, never the rest. And a
+//! backend that reads slowly makes the client wait. What was held is passed on, and nothing is lost.
+
+use crate::harness::origin::ok;
+use crate::harness::{Ask, Client, Gateway, Http1, Http2, Origin, Piece, Protocol, eventually};
+use std::io;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+/// Far more than all buffers between two ends can hold, the kernel's and ours.
+const LONG: usize = 256 << 20;
+const BLOCK: usize = 64 * 1024;
+
+/// How far an endless upload has come.
+#[derive(Default)]
+struct Upload {
+    blocks: AtomicUsize,
+    enough: AtomicBool,
+}
+
+impl Upload {
+    /// Sends block after block in chunks, until it is enough, and then the last chunk.
+    async fn run(&self, mut send: impl AsyncFnMut(Vec<u8>) -> io::Result<()>) {
+        while !self.enough.load(Ordering::SeqCst) {
+            let number = self.blocks.load(Ordering::SeqCst);
+            assert!(number * BLOCK < LONG, "the gateway took {LONG} bytes that nobody reads");
+            let chunk = [format!("{BLOCK:x}\r\n").as_bytes(), &block(number), b"\r\n"].concat();
+            send(chunk).await.expect("the gateway is there");
+            self.blocks.store(number + 1, Ordering::SeqCst);
+        }
+        send(b"0\r\n\r\n".to_vec()).await.expect("the gateway is there");
+    }
+
+    /// Waits until it stands still although the gateway has served a hundred other requests in the meantime.
+    async fn stalls(&self, gateway: &Gateway) {
+        let mut other = gateway.http1().await;
+        let mut last = usize::MAX;
+        eventually("the sender has to wait", async || {
+            for _ in 0..100 {
+                assert_eq!(other.ask(&Ask::get("/none")).await.status, 404);
+            }
+            let now = self.blocks.load(Ordering::SeqCst);
+            (std::mem::replace(&mut last, now) == now).then_some(())
+        })
+        .await;
+        self.enough.store(true, Ordering::SeqCst);
+    }
+}
+
+fn block(number: usize) -> Vec<u8> {
+    vec![number as u8; BLOCK]
+}
+
+/// Reads to the end and compares; gives the number of blocks.
+async fn blocks(mut piece: impl AsyncFnMut() -> Piece) -> usize {
+    let mut length = 0;
+    loop {
+        match piece().await {
+            Piece::Data(data) => {
+                let right = |(at, byte): (usize, &u8)| usize::from(*byte) == (length + at) / BLOCK % 256;
+                assert!(data.iter().enumerate().all(right), "bytes after {length} came changed");
+                length += data.len();
+            }
+            end @ (Piece::Trailers(_) | Piece::End | Piece::Cut) => {
+                assert_eq!((end, length % BLOCK), (Piece::End, 0));
+                return length / BLOCK;
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn over_both_protocols() {
+    let origin = Origin::start().await;
+    let gateway = Gateway::before(&origin).settings("workers = 1").start().await;
+    for protocol in Protocol::BOTH {
+        let io = gateway.tls_with_small_buffers(protocol).await.unwrap();
+        let mut client = match protocol {
+            Protocol::Http1 => Client::One(Http1::new(io, gateway.authority())),
+            Protocol::Http2 => Client::Two(Http2::new(io, gateway.authority()).await),
+        };
+        let mut incoming = client.open(&Ask::ping().key(&gateway.key().secret)).await;
+        let mut exchange = origin.next().await;
+        exchange.body().await;
+        exchange.stream().await;
+        assert_eq!(incoming.head().await.0, 200);
+        let upload = Upload::default();
+        let reading = async {
+            upload.stalls(&gateway).await;
+            blocks(async || incoming.piece().await).await
+        };
+        let ((), read) = tokio::join!(upload.run(async |chunk| exchange.offer(chunk).await), reading);
+        assert_eq!(read, upload.blocks.load(Ordering::SeqCst), "{protocol:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_backend_that_reads_slowly_slows_the_client() {
+    let origin = Origin::start().await;
+    let settings = format!("workers = 1\n[limits]\nmax_body = {LONG}");
+    let gateway = Gateway::before(&origin).settings(&settings).start().await;
+    let mut client = gateway.http1().await;
+    let ask = Ask::new("POST", "/mcp").key(&gateway.key().secret).field("transfer-encoding", "chunked");
+    client.send_head(&ask).await;
+    let mut exchange = origin.next().await;
+    let upload = Upload::default();
+    let reading = async {
+        upload.stalls(&gateway).await;
+        blocks(async || exchange.piece().await).await
+    };
+    let ((), read) = tokio::join!(upload.run(async |chunk| client.offer(chunk).await), reading);
+    assert_eq!(read, upload.blocks.load(Ordering::SeqCst));
+    exchange.send(ok("{}")).await;
+    client.reply().await.with(200);
+}

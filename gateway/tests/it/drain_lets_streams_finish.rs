@@ -1,0 +1,167 @@
+//! SIGTERM and SIGINT: not ready at once, no new connections, no new requests on old ones, but what runs may finish until
+//! `drain.timeout`, which ends the rest. Exit code 0. During `drain.delay` everything is still served. A second signal ends
+//! the process at once.
+
+use crate::harness::origin::ok;
+use crate::harness::{Ask, Gateway, Origin, Piece, Protocol, eventually};
+use rustix::process::Signal;
+use tokio::net::TcpStream;
+
+async fn unready(gateway: &Gateway) {
+    eventually("/readyz says 503", async || (gateway.admin("/readyz").await.status == 503).then_some(())).await;
+    assert_eq!(gateway.admin("/livez").await.status, 200, "draining is not dying");
+}
+
+async fn refuses_connections(gateway: &Gateway) {
+    let refused = async || TcpStream::connect(gateway.public).await.is_err().then_some(());
+    eventually("no new connection is accepted", refused).await;
+}
+
+#[tokio::test]
+async fn streams_and_calls_finish() {
+    for signal in [Signal::TERM, Signal::INT] {
+        let origin = Origin::start().await;
+        let mut gateway = Gateway::before(&origin).start().await;
+        assert_eq!(gateway.admin("/readyz").await.status, 200);
+        let ask = Ask::ping().key(&gateway.key().secret);
+        let (mut h1, mut h2) = (gateway.http1().await, gateway.http2().await);
+        let mut idle = gateway.http1().await;
+        idle.ask(&Ask::get("/none")).await.with(404);
+        // a stream over each protocol, and a call that has no answer yet
+        h1.open(&ask).await;
+        let mut first = origin.next().await;
+        first.body().await;
+        first.stream().await;
+        h1.head().await;
+        let mut streaming = h2.open(&ask).await;
+        let mut second = origin.next().await;
+        second.body().await;
+        second.stream().await;
+        streaming.head().await;
+        let mut calling = gateway.http1().await;
+        calling.open(&ask).await;
+        let mut third = origin.next().await;
+        third.body().await;
+
+        gateway.signal(signal);
+        unready(&gateway).await;
+        refuses_connections(&gateway).await;
+        idle.closed("an idle connection").await;
+        h2.told_to_go_away().await;
+
+        first.chunk("data: 1\n\n").await;
+        assert_eq!(h1.piece().await, Piece::Data(b"data: 1\n\n".to_vec()));
+        first.send("0\r\n\r\n").await;
+        assert_eq!(h1.piece().await, Piece::End);
+        h1.closed("its stream is over").await;
+        second.chunk("data: 2\n\n").await;
+        assert_eq!(streaming.piece().await, Piece::Data(b"data: 2\n\n".to_vec()));
+        second.send("0\r\n\r\n").await;
+        assert_eq!(streaming.piece().await, Piece::End);
+        third.send(ok("\"late\"")).await;
+        let reply = calling.reply().await.with(200);
+        assert_eq!((reply.json(), reply.fields.one("connection")), ("late".into(), Some("close")));
+        calling.closed("its call is over").await;
+        drop(streaming);
+        h2.closed().await;
+        assert_eq!(gateway.exited().await, 0);
+    }
+}
+
+#[tokio::test]
+async fn what_the_kernel_has_accepted_is_served() {
+    let origin = Origin::answering(|_| ok("{}")).await;
+    let mut gateway = Gateway::before(&origin).start().await;
+    let mut clients = Vec::new();
+    for _ in 0..20 {
+        clients.push(gateway.http1().await);
+    }
+    let asks = Ask::ping().key(&gateway.key().secret);
+    for client in &mut clients {
+        client.open(&asks).await;
+    }
+    gateway.signal(Signal::TERM);
+    for client in &mut clients {
+        // it was there before the signal: it is answered or, as an idle connection, closed; never cut in the middle
+        if let Some(head) = client.raw_head().await {
+            assert_eq!(head.status(), 200);
+            while let Piece::Data(_) = client.piece().await {}
+        }
+    }
+    assert_eq!(gateway.exited().await, 0);
+}
+
+#[tokio::test]
+async fn the_timeout_ends_what_is_left() {
+    let origin = Origin::start().await;
+    let mut gateway = Gateway::before(&origin).settings("[drain]\ntimeout = \"300ms\"").start().await;
+    let ask = Ask::ping().key(&gateway.key().secret);
+    let (mut h1, mut h2) = (gateway.http1().await, gateway.http2().await);
+    h1.open(&ask).await;
+    let mut first = origin.next().await;
+    first.body().await;
+    first.stream().await;
+    first.chunk("data: 1\n\n").await;
+    h1.head().await;
+    assert_eq!(h1.piece().await, Piece::Data(b"data: 1\n\n".to_vec()));
+    let mut streaming = h2.open(&ask).await;
+    let mut second = origin.next().await;
+    second.body().await;
+    second.stream().await;
+    second.chunk("data: 2\n\n").await;
+    streaming.head().await;
+    assert_eq!(streaming.piece().await, Piece::Data(b"data: 2\n\n".to_vec()));
+
+    gateway.signal(Signal::TERM);
+    for piece in [h1.piece().await, streaming.piece().await] {
+        assert!(matches!(piece, Piece::Cut | Piece::End), "{piece:?}");
+    }
+    first.closed().await;
+    second.closed().await;
+    assert_eq!(gateway.exited().await, 0);
+    for line in gateway.requests_logged(2).await {
+        assert_eq!((&line["outcome"], &line["end"]), (&"relayed".into(), &"drained".into()), "{line}");
+    }
+}
+
+#[tokio::test]
+async fn a_connection_that_asks_nothing_delays_nobody() {
+    let origin = Origin::start().await;
+    let mut gateway = Gateway::before(&origin).settings("[drain]\ntimeout = \"300ms\"").start().await;
+    let silent = TcpStream::connect(gateway.public).await.unwrap();
+    let mut half = gateway.http1().await;
+    half.send("POST /mcp HTTP/1.1\r\nhost: local").await;
+    gateway.signal(Signal::TERM);
+    assert_eq!(gateway.exited().await, 0);
+    drop(silent);
+}
+
+#[tokio::test]
+async fn the_delay_still_serves_and_a_second_signal_ends_at_once() {
+    let origin = Origin::start().await;
+    let mut gateway = Gateway::before(&origin).settings("[drain]\ndelay = \"1h\"").start().await;
+    let ask = Ask::ping().key(&gateway.key().secret);
+    let mut streaming = gateway.http1().await;
+    streaming.open(&ask).await;
+    let mut stream = origin.next().await;
+    stream.body().await;
+    stream.stream().await;
+    streaming.head().await;
+
+    gateway.signal(Signal::TERM);
+    unready(&gateway).await;
+    for protocol in Protocol::BOTH {
+        let mut client = gateway.client(protocol).await;
+        for _ in 0..2 {
+            let incoming = client.open(&ask).await;
+            let mut exchange = origin.next().await;
+            exchange.body().await;
+            exchange.send(ok("{}")).await;
+            incoming.reply().await.with(200);
+        }
+    }
+    gateway.signal(Signal::TERM);
+    assert_eq!(gateway.exited().await, 0);
+    assert_eq!(streaming.piece().await, Piece::Cut);
+    stream.closed().await;
+}

@@ -1,0 +1,210 @@
+//! The gateway as its users run it: the built binary, files in a directory of its own, a certificate, signals.
+
+use super::certificates::Certificates;
+use super::client::{Client, Http1, Http2, Protocol};
+use super::deadline::within;
+use super::key::Key;
+use super::log::Log;
+use super::secrets;
+use super::setup::{Setup, Upstream};
+use super::{Ask, Reply};
+use rustix::process::{Pid, Signal, kill_process};
+use rustls::pki_types::ServerName;
+use rustls::version::{TLS12, TLS13};
+use rustls::{ClientConfig, SupportedProtocolVersion};
+use serde_json::Value;
+use std::io;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use tempfile::TempDir;
+use tokio::net::{TcpSocket, TcpStream};
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+
+/// The target of the line that each request leaves in the log.
+const REQUESTS: &str = "gateway::request";
+
+/// A running gateway. When it is dropped, it is killed, and the test fails if it has printed a secret, a panic, or
+/// anything that is no line of its log.
+pub(crate) struct Gateway {
+    pub(crate) public: SocketAddr,
+    pub(crate) admin: SocketAddr,
+    pub(crate) plaintext: Option<SocketAddr>,
+    pub(crate) log: Log,
+    stdout: Log,
+    key: Key,
+    dir: TempDir,
+    running: Option<Running>,
+}
+
+struct Running {
+    child: Child,
+    pid: Pid,
+    readers: Vec<JoinHandle<()>>,
+}
+
+impl Gateway {
+    /// A gateway in front of `upstream`, with settings to be added.
+    pub(crate) fn before(upstream: &(impl Upstream + ?Sized)) -> Setup {
+        Setup::new(&upstream.url())
+    }
+
+    pub(super) async fn start(settings: &str, keys: &str, key: Key) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| std::fs::write(dir.path().join(name), text).unwrap();
+        let certificates = Certificates::get();
+        write("gateway.toml", settings);
+        write("keys.toml", keys);
+        write("server.pem", &certificates.server);
+        write("server.key", &certificates.server_key);
+        let nowhere = SocketAddr::from(([0, 0, 0, 0], 0));
+        let (log, stdout) = (Log::new(), Log::new());
+        let mut gateway =
+            Self { public: nowhere, admin: nowhere, plaintext: None, log, stdout, key, dir, running: None };
+        gateway.run().await;
+        gateway
+    }
+
+    /// Ends the process as a crash would, and starts it again on the same files. Ports change, the log goes on.
+    pub(crate) async fn restart(&mut self) {
+        self.kill();
+        self.run().await;
+    }
+
+    async fn run(&mut self) {
+        let from = self.log.len();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_gateway"));
+        command.env_clear().current_dir(self.dir.path()).args(["serve", "--config", "gateway.toml"]);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("the built binary");
+        let readers =
+            vec![self.stdout.follow(child.stdout.take().unwrap()), self.log.follow(child.stderr.take().unwrap())];
+        let pid = Pid::from_child(&child);
+        self.running = Some(Running { child, pid, readers });
+        let listening = self.log.wait("listening", from, 1, |line| line["message"] == "listening").await;
+        self.log.wait("ready", from, 1, |line| line["message"] == "ready").await;
+        let address = |name: &str| listening[0][name].as_str().map(|text| text.parse().expect("an address"));
+        self.public = address("public").expect("a public address");
+        self.admin = address("admin").expect("an admin address");
+        self.plaintext = address("plaintext");
+    }
+
+    /// The directory of its files.
+    pub(crate) fn dir(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// The key of the client that may call everything.
+    pub(crate) fn key(&self) -> &Key {
+        &self.key
+    }
+
+    /// Its name and public port, as a client writes them.
+    pub(crate) fn authority(&self) -> String {
+        format!("localhost:{}", self.public.port())
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill_process(self.running.as_ref().expect("it runs").pid, signal).expect("it runs");
+    }
+
+    /// Waits until the process has ended by itself; gives its exit code.
+    pub(crate) async fn exited(&mut self) -> i32 {
+        self.log.ended("the process ends").await;
+        let mut running = self.running.take().expect("it ran");
+        let status = running.child.wait().expect("a child");
+        running.readers.drain(..).for_each(|reader| reader.join().unwrap());
+        status.code().unwrap_or_else(|| panic!("ended by a signal: {status}"))
+    }
+
+    /// A TLS connection from a client that offers `protocols` over `versions`.
+    pub(crate) async fn tls(
+        &self,
+        protocols: &[&str],
+        versions: &[&'static SupportedProtocolVersion],
+    ) -> io::Result<TlsStream<TcpStream>> {
+        let socket = TcpStream::connect(self.public).await?;
+        handshake(socket, Certificates::get().client(protocols, versions)).await
+    }
+
+    /// As [`Gateway::tls`], and the kernel keeps as little as it may for this client.
+    pub(crate) async fn tls_with_small_buffers(&self, protocol: Protocol) -> io::Result<TlsStream<TcpStream>> {
+        let socket = TcpSocket::new_v4()?;
+        socket.set_recv_buffer_size(64 * 1024)?;
+        let socket = socket.connect(self.public).await?;
+        handshake(socket, Certificates::get().client(&[protocol.name()], &[&TLS13])).await
+    }
+
+    pub(crate) async fn http1(&self) -> Http1 {
+        let io = self.tls(&["http/1.1"], &[&TLS13, &TLS12]).await.expect("a TLS connection");
+        Http1::new(io, self.authority())
+    }
+
+    pub(crate) async fn http2(&self) -> Http2 {
+        let io = self.tls(&["h2"], &[&TLS13, &TLS12]).await.expect("a TLS connection");
+        Http2::new(io, self.authority()).await
+    }
+
+    /// A connection over `protocol`.
+    pub(crate) async fn client(&self, protocol: Protocol) -> Client {
+        match protocol {
+            Protocol::Http1 => Client::One(self.http1().await),
+            Protocol::Http2 => Client::Two(self.http2().await),
+        }
+    }
+
+    /// A connection without TLS: to the admin listener or the plaintext one.
+    pub(crate) async fn plain(&self, address: SocketAddr) -> Http1 {
+        Http1::new(TcpStream::connect(address).await.expect("a connection"), address.to_string())
+    }
+
+    /// Asks the admin listener, on a connection of its own.
+    pub(crate) async fn admin(&self, target: &str) -> Reply {
+        self.plain(self.admin).await.ask(&Ask::get(target)).await
+    }
+
+    /// The value of a metric: a name, with its labels as the text format has them.
+    pub(crate) async fn metric(&self, series: &str) -> Option<f64> {
+        let text = self.admin("/metrics").await.with(200).text();
+        text.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' ')?.parse().ok())
+    }
+
+    /// The lines of the first `count` requests, as soon as they are there.
+    pub(crate) async fn requests_logged(&self, count: usize) -> Vec<Value> {
+        self.log.wait(&format!("{count} requests"), 0, count, |line| line["target"] == REQUESTS).await
+    }
+
+    fn kill(&mut self) {
+        let Some(mut running) = self.running.take() else { return };
+        let _ = running.child.kill();
+        let _ = running.child.wait();
+        running.readers.drain(..).for_each(|reader| drop(reader.join()));
+    }
+}
+
+impl Drop for Gateway {
+    fn drop(&mut self) {
+        self.kill();
+        let (log, stdout) = (self.log.text(), self.stdout.text());
+        if std::thread::panicking() {
+            return eprintln!("the gateway's log ends with:\n{}", self.log.excerpt());
+        }
+        assert_eq!(stdout, "", "`serve` has nothing to say on standard output");
+        if let Some(line) = secrets::leaked(log.as_bytes()) {
+            panic!("a secret was logged: {line}");
+        }
+        for line in log.lines() {
+            let line: Value = serde_json::from_str(line).unwrap_or_else(|_| panic!("no line of the log: {line}"));
+            assert_ne!(line["outcome"], "crashed", "{line}");
+        }
+    }
+}
+
+async fn handshake(socket: TcpStream, config: ClientConfig) -> io::Result<TlsStream<TcpStream>> {
+    socket.set_nodelay(true)?;
+    let name = ServerName::try_from("localhost").expect("a name");
+    within("a TLS handshake", TlsConnector::from(Arc::new(config)).connect(name, socket)).await
+}

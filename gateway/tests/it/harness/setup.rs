@@ -1,0 +1,76 @@
+//! A gateway before it runs: what its files will say.
+
+use super::gateway::Gateway;
+use super::key::Key;
+use toml_edit::{DocumentMut, Item, Table};
+
+/// The client that every gateway here knows: it may call all tools.
+pub(crate) const CLIENT: &str = "weather-agent";
+
+/// Something that a gateway can be put in front of.
+pub(crate) trait Upstream {
+    /// As `upstream.url` has it.
+    fn url(&self) -> String;
+}
+
+impl Upstream for str {
+    fn url(&self) -> String {
+        self.to_owned()
+    }
+}
+
+/// Settings and keys of a gateway to be.
+pub(crate) struct Setup {
+    settings: DocumentMut,
+    keys: String,
+    key: Key,
+}
+
+impl Setup {
+    pub(super) fn new(upstream: &str) -> Self {
+        let key = Key::new();
+        let settings = format!(
+            r#"
+            workers = 2
+            [listen]
+            public = "127.0.0.1:0"
+            admin = "127.0.0.1:0"
+            [upstream]
+            url = "{upstream}"
+            [log]
+            level = "trace"
+            format = "json"
+            "#
+        );
+        Self { settings: settings.parse().unwrap(), keys: String::new(), key }.client(CLIENT, "\"all\"", &[])
+    }
+
+    /// Adds what `settings` says; what stands there already is replaced.
+    pub(crate) fn settings(mut self, settings: &str) -> Self {
+        let more: DocumentMut = settings.parse().unwrap_or_else(|error| panic!("{error}\n{settings}"));
+        merge(self.settings.as_table_mut(), more.into_table());
+        self
+    }
+
+    /// A client with `tools` as TOML has it, and its keys.
+    pub(crate) fn client(mut self, id: &str, tools: &str, keys: &[&Key]) -> Self {
+        let rows: String = keys.iter().map(|key| key.row()).collect();
+        let first = if id == CLIENT { self.key.row() } else { "" };
+        self.keys += &format!("[[client]]\nid = \"{id}\"\ntools = {tools}\n{first}{rows}\n");
+        self
+    }
+
+    /// Runs it; it has said that it is ready when this returns.
+    pub(crate) async fn start(self) -> Gateway {
+        Gateway::start(&self.settings.to_string(), &self.keys, self.key).await
+    }
+}
+
+fn merge(into: &mut Table, from: Table) {
+    for (name, item) in from {
+        match (into.get_mut(&name), item) {
+            (Some(Item::Table(into)), Item::Table(from)) => merge(into, from),
+            (_, item) => drop(into.insert(&name, item)),
+        }
+    }
+}

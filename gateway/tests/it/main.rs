@@ -1,0 +1,56 @@
+//! What the gateway promises, over real sockets and real TLS: one file a promise, one binary for all.
+//!
+//! `cfg(test)` is always true here; it tells clippy that helpers may unwrap as tests do.
+
+#[cfg(test)]
+mod a_backend_may_come_and_go;
+#[cfg(test)]
+mod a_client_may_call_only_its_tools;
+#[cfg(test)]
+mod a_client_that_leaves_ends_the_request;
+#[cfg(test)]
+mod a_cut_reply_is_never_whole;
+#[cfg(test)]
+mod a_silent_backend_is_504;
+#[cfg(test)]
+mod a_slow_reader_slows_the_backend;
+#[cfg(test)]
+mod a_unix_socket_is_an_upstream;
+#[cfg(test)]
+mod all_workers_serve;
+#[cfg(test)]
+mod drain_lets_streams_finish;
+#[cfg(test)]
+mod each_request_leaves_one_line;
+#[cfg(test)]
+mod events_arrive_one_by_one;
+#[cfg(test)]
+mod harness;
+#[cfg(test)]
+mod hosts_and_origins_are_ours;
+#[cfg(test)]
+mod house;
+#[cfg(test)]
+mod lying_backends_harm_nobody_else;
+#[cfg(test)]
+mod no_secret_is_ever_printed;
+#[cfg(test)]
+mod plaintext_is_for_loopback;
+#[cfg(test)]
+mod public_paths_need_no_key;
+#[cfg(test)]
+mod request_bodies_pass_whole;
+#[cfg(test)]
+mod the_admin_port_shows_who_did_what;
+#[cfg(test)]
+mod the_backend_is_told_who_asks;
+#[cfg(test)]
+mod the_client_gets_what_the_backend_said;
+#[cfg(test)]
+mod tls_is_1_2_or_1_3;
+#[cfg(test)]
+mod tools_are_listed_and_called;
+#[cfg(test)]
+mod unknown_paths_are_json_404;
+#[cfg(test)]
+mod wrong_keys_are_refused;

@@ -1,0 +1,172 @@
+//! A request's body reaches the backend byte for byte, whatever its length and framing, and as it comes when it is long.
+//! More than `limits.max_body` is 413; a body that breaks off never looks whole to the backend.
+
+use crate::harness::client::Incoming;
+use crate::harness::origin::ok;
+use crate::harness::{Ask, Gateway, Origin, Piece, Protocol};
+use bytes::Bytes;
+use serde_json::Value;
+use std::sync::LazyLock;
+
+const MIB: usize = 1 << 20;
+
+/// Bytes that show every loss and every exchange of two of them.
+static PATTERN: LazyLock<Bytes> =
+    LazyLock::new(|| (0..4 * MIB + 1).map(|n| (n % 251) as u8 ^ (n >> 13) as u8).collect());
+
+fn pattern(length: usize) -> Bytes {
+    PATTERN.slice(..length)
+}
+
+#[tokio::test]
+async fn of_any_length() {
+    let origin = Origin::answering(|request| ok(&request.body.len().to_string())).await;
+    let gateway = Gateway::before(&origin).start().await;
+    for protocol in Protocol::BOTH {
+        let mut client = gateway.client(protocol).await;
+        for length in [0, 1, 1000, 64 * 1024 - 1, 64 * 1024, 64 * 1024 + 1, MIB, 4 * MIB] {
+            let ask = Ask::post(pattern(length)).key(&gateway.key().secret);
+            for (ask, told) in [(ask.clone(), true), (ask.untold(), false)] {
+                assert_eq!(client.ask(&ask).await.with(200).json(), length, "{protocol:?}");
+                let seen = origin.last();
+                assert!(seen.body == pattern(length), "{protocol:?}: {length} bytes came changed");
+                if told {
+                    assert_eq!(seen.fields().one("content-length"), Some(&*length.to_string()));
+                }
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn in_chunks_of_any_size() {
+    let origin = Origin::answering(|request| ok(&request.body.len().to_string())).await;
+    let gateway = Gateway::before(&origin).start().await;
+    let mut client = gateway.http1().await;
+    for (length, chunk) in [(0, 1), (1, 1), (100, 7), (64 * 1024, 1000), (64 * 1024 + 1, 64 * 1024), (4 * MIB, 100_000)]
+    {
+        let body = pattern(length);
+        let ask = Ask::new("POST", "/mcp").key(&gateway.key().secret).field("Transfer-Encoding", "chunked");
+        client.send_head(&ask).await;
+        for part in body.chunks(chunk) {
+            client.send(format!("{:X}\r\n", part.len())).await;
+            client.send(part).await;
+            client.send("\r\n").await;
+        }
+        client.send("0\r\n\r\n").await;
+        assert_eq!(client.reply().await.with(200).json(), length);
+        assert!(origin.last().body == body, "{length} bytes in chunks of {chunk} came changed");
+    }
+}
+
+#[tokio::test]
+async fn more_than_allowed_is_413() {
+    let origin = Origin::answering(|_| ok("{}")).await;
+    let gateway = Gateway::before(&origin).start().await;
+    let ask = Ask::new("POST", "/mcp").key(&gateway.key().secret);
+    for length in ["4194305", "99999999999"] {
+        let mut client = gateway.http1().await;
+        client.send_head(&ask.clone().field("content-length", length)).await;
+        client.reply().await.refuses(413, -32005, Value::Null);
+    }
+    let mut client = gateway.http2().await;
+    let stream = client.open_head(&ask.clone().field("content-length", "4194305")).await;
+    Incoming::Two(stream).reply().await.refuses(413, -32005, Value::Null);
+    assert_eq!(origin.requests().len(), 0, "what is told beforehand is not forwarded");
+
+    let mut client = gateway.http1().await;
+    client.send_head(&ask.clone().field("transfer-encoding", "chunked")).await;
+    client.send(format!("{:x}\r\n", 4 * MIB)).await;
+    client.send(pattern(4 * MIB)).await;
+    client.send("\r\n1\r\nx\r\n").await;
+    client.reply().await.refuses(413, -32005, Value::Null);
+
+    let mut client = gateway.http2().await;
+    let mut stream = client.open_head(&ask).await;
+    stream.send(pattern(4 * MIB + 1)).await;
+    Incoming::Two(stream).reply().await.refuses(413, -32005, Value::Null);
+}
+
+#[tokio::test]
+async fn the_limit_can_be_set() {
+    let origin = Origin::answering(|request| ok(&request.body.len().to_string())).await;
+    let gateway = Gateway::before(&origin).settings("[limits]\nmax_body = \"1KiB\"").start().await;
+    for protocol in Protocol::BOTH {
+        for (length, status) in [(1024, 200), (1025, 413)] {
+            let ask = Ask::post(pattern(length)).key(&gateway.key().secret);
+            assert_eq!(gateway.client(protocol).await.ask(&ask).await.status, status, "{protocol:?} {length}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_long_one_goes_out_as_it_comes() {
+    let origin = Origin::start().await;
+    let gateway = Gateway::before(&origin).start().await;
+    let length = 100_000;
+    for framing in [("content-length", "100000"), ("transfer-encoding", "chunked")] {
+        let mut client = gateway.http1().await;
+        client.send_head(&Ask::new("POST", "/mcp").key(&gateway.key().secret).field(framing.0, framing.1)).await;
+        let mut exchange = origin.next().await;
+        for part in pattern(length).chunks(length / 10) {
+            let chunked = framing.1 == "chunked";
+            client.send(if chunked { format!("{:x}\r\n", part.len()) } else { String::new() }).await;
+            client.send(part).await;
+            client.send(if chunked { "\r\n" } else { "" }).await;
+            // the next part is sent when the backend has this one
+            let mut arrived = Vec::new();
+            while arrived.len() < part.len() {
+                let Piece::Data(data) = exchange.piece().await else { panic!("cut") };
+                arrived.extend(data);
+            }
+            assert!(arrived == part);
+        }
+        client.send(if framing.1 == "chunked" { "0\r\n\r\n" } else { "" }).await;
+        assert_eq!(exchange.piece().await, Piece::End);
+        exchange.send(ok("{}")).await;
+        client.reply().await.with(200);
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_waits_for_100_continue_gets_it() {
+    let origin = Origin::answering(|request| ok(&request.body.len().to_string())).await;
+    let gateway = Gateway::before(&origin).start().await;
+    let length = 5000;
+    let ask = Ask::new("POST", "/mcp").field("Expect", "100-continue").field("content-length", length.to_string());
+    let mut client = gateway.http1().await;
+    client.send_head(&ask.clone().key(&gateway.key().secret)).await;
+    assert_eq!(client.raw_head().await.unwrap().start, "HTTP/1.1 100 Continue");
+    client.send(pattern(length)).await;
+    assert_eq!(client.reply().await.with(200).json(), length);
+    assert!(!origin.requests()[0].fields().has("expect"));
+
+    // a stranger is refused before his body is asked for
+    let mut client = gateway.http1().await;
+    client.send_head(&ask).await;
+    client.reply().await.refuses(401, -32001, Value::Null);
+}
+
+#[tokio::test]
+async fn one_that_breaks_off_is_never_whole_for_the_backend() {
+    let origin = Origin::start().await;
+    let gateway = Gateway::before(&origin).start().await;
+    for (framing, part) in [
+        (("content-length", "100000"), &pattern(50_000)[..]),
+        (("transfer-encoding", "chunked"), b"5\r\nhello\r\n"),
+        (("transfer-encoding", "chunked"), b"5\r\nhello\r\n0\r\n"),
+    ] {
+        let mut client = gateway.http1().await;
+        client.send_head(&Ask::new("POST", "/mcp").key(&gateway.key().secret).field(framing.0, framing.1)).await;
+        client.send(part).await;
+        let mut exchange = origin.next().await;
+        client.hang_up();
+        assert!(!exchange.body_is_whole().await, "{framing:?}");
+    }
+    let mut client = gateway.http2().await;
+    let mut stream = client.open_head(&Ask::new("POST", "/mcp").key(&gateway.key().secret)).await;
+    stream.send("hello").await;
+    let mut exchange = origin.next().await;
+    stream.reset();
+    assert!(!exchange.body_is_whole().await, "h2");
+}

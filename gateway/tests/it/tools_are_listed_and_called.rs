@@ -1,0 +1,30 @@
+//! With a valid key, the tools of the real backend are listed and called through TLS: in MCP 2025-11-25 and 2026-07-28,
+//! over HTTP/1.1 and h2.
+
+use crate::harness::mcp::converse;
+use crate::harness::{Backend, Gateway, Protocol, within};
+use rmcp::model::{CallToolRequestParams, ProtocolVersion};
+use serde_json::json;
+
+#[tokio::test]
+async fn in_both_eras_over_both_protocols() {
+    let backend = Backend::start().await;
+    let gateway = Gateway::before(&backend).start().await;
+    for revision in [ProtocolVersion::V_2025_11_25, ProtocolVersion::V_2026_07_28] {
+        for protocol in Protocol::BOTH {
+            let key = Some(&*gateway.key().secret);
+            let mut client = converse(&gateway, protocol, revision.clone(), key).await.unwrap();
+            let mut tools = within("the tools", client.list_all_tools()).await.unwrap();
+            tools.sort_by(|a, b| a.name.cmp(&b.name));
+            let names: Vec<_> = tools.iter().map(|tool| &*tool.name).collect();
+            assert_eq!(names, ["get_alerts", "get_forecast"], "{revision:?} {protocol:?}");
+
+            let arguments = json!({"state": "ca"}).as_object().cloned().unwrap();
+            let call = CallToolRequestParams::new("get_alerts").with_arguments(arguments);
+            let result = within("the alerts", client.call_tool(call)).await.unwrap();
+            let text = &result.content[0].as_text().unwrap().text;
+            assert!(text.contains("Event: Red Flag Warning"), "{revision:?} {protocol:?}: {text}");
+            client.close().await.unwrap();
+        }
+    }
+}

@@ -1,0 +1,165 @@
+//! Anything but exactly one good key in `X-API-Key` is answered with 401, one of two bodies, and a challenge that starts
+//! no login flow. The backend sees nothing of it. From outside, one bad key looks like any other.
+
+use crate::harness::fields::{Fields, Head};
+use crate::harness::origin::ok;
+use crate::harness::{Ask, Gateway, Key, Origin, Protocol, Reply};
+
+const MISSING: &str = r#"{"jsonrpc":"2.0","id":null,"error":{"code":-32001,"message":"Missing API key. Provide 'X-API-Key' header."},"detail":"Missing API key. Provide 'X-API-Key' header."}"#;
+const INVALID: &str =
+    r#"{"jsonrpc":"2.0","id":null,"error":{"code":-32001,"message":"Invalid API key"},"detail":"Invalid API key"}"#;
+
+/// Keys of one client, good for nothing but one.
+struct Keys {
+    expired: Key,
+    not_yet_valid: Key,
+    disabled: Key,
+}
+
+async fn start(origin: &Origin) -> (Gateway, Keys) {
+    let keys = Keys { expired: Key::expired(), not_yet_valid: Key::not_yet_valid(), disabled: Key::disabled() };
+    let rows = [&keys.expired, &keys.not_yet_valid, &keys.disabled];
+    (Gateway::before(origin).client("aged", "\"all\"", &rows).start().await, keys)
+}
+
+/// Asks on a connection of its own, over both protocols; gives the replies.
+async fn refusals(gateway: &Gateway, ask: &Ask) -> Vec<Reply> {
+    let mut replies = Vec::new();
+    for protocol in Protocol::BOTH {
+        replies.push(gateway.client(protocol).await.ask(ask).await);
+    }
+    replies
+}
+
+/// The good key passes, and is the first thing that the backend ever saw.
+async fn only_the_good_key_passes(gateway: &Gateway, origin: &Origin) {
+    gateway.http1().await.ask(&Ask::ping().key(&gateway.key().secret)).await.with(200);
+    assert_eq!(origin.requests().len(), 1, "{:?}", origin.requests());
+}
+
+#[tokio::test]
+async fn a_key_that_is_not_in_the_header_is_missing() {
+    let origin = Origin::answering(|_| ok("{}")).await;
+    let (gateway, _) = start(&origin).await;
+    let key = &*gateway.key().secret;
+    for ask in [
+        Ask::ping(),
+        Ask::get("/mcp"),
+        Ask::new("DELETE", "/mcp"),
+        Ask::new("OPTIONS", "/mcp"),
+        Ask::ping().at(format!("/mcp?api_key={key}")),
+        Ask::ping().at(format!("/mcp?X-API-Key={key}")),
+        Ask::ping().at("/mcp/"),
+        Ask::ping().field("Cookie", format!("x-api-key={key}")),
+        Ask::ping().field("Authorization", format!("Bearer {key}")),
+        Ask::ping().field("Authorization", format!("ApiKey {key}")),
+        Ask::ping().field("Proxy-Authorization", format!("Bearer {key}")),
+        Ask::ping().field("API-Key", key),
+        Ask::ping().field("X-API-Keys", key),
+    ] {
+        for reply in refusals(&gateway, &ask).await {
+            reply.refuses(401, -32001, serde_json::Value::Null);
+            assert_eq!(reply.text(), MISSING, "{ask:?}");
+        }
+    }
+    only_the_good_key_passes(&gateway, &origin).await;
+}
+
+#[tokio::test]
+async fn any_other_key_is_invalid() {
+    let origin = Origin::answering(|_| ok("{}")).await;
+    let (gateway, keys) = start(&origin).await;
+    let (good, wrong) = (gateway.key().secret.clone(), Key::new().secret);
+    let cut = &good[..good.len() - 1];
+    for ask in [
+        Ask::ping().key(&wrong),
+        Ask::ping().key("wrong"),
+        Ask::ping().key(&keys.expired.secret),
+        Ask::ping().key(&keys.not_yet_valid.secret),
+        Ask::ping().key(&keys.disabled.secret),
+        Ask::ping().key(""),
+        Ask::ping().key(&good).key(&good),
+        Ask::ping().key(&good).key(&wrong),
+        Ask::ping().key(&wrong).key(&good),
+        Ask::ping().key("").key(&good),
+        Ask::ping().key(format!("{good}, {good}")),
+        Ask::ping().key(format!("{good} {good}")),
+        Ask::ping().key(format!("\"{good}\"")),
+        Ask::ping().key(format!("ApiKey {good}")),
+        Ask::ping().key(cut),
+        Ask::ping().key(format!("{good}x")),
+        Ask::ping().key(good.to_uppercase()),
+        Ask::ping().key(format!("{good}\u{e9}")),
+        Ask::ping().key([good.as_bytes(), b"\xff"].concat()),
+        Ask::ping().key(wrong.repeat(4096 / wrong.len())),
+    ] {
+        for reply in refusals(&gateway, &ask).await {
+            reply.refuses(401, -32001, serde_json::Value::Null);
+            assert_eq!(reply.text(), INVALID, "{ask:?}");
+        }
+    }
+    only_the_good_key_passes(&gateway, &origin).await;
+}
+
+#[tokio::test]
+async fn a_key_of_64_kib_is_refused_and_harms_nobody() {
+    let origin = Origin::answering(|_| ok("{}")).await;
+    let (gateway, _) = start(&origin).await;
+    let wrong = Key::new().secret;
+    let ask = Ask::get("/mcp").key(wrong.repeat(64 * 1024 / wrong.len()));
+    for reply in refusals(&gateway, &ask).await {
+        assert!(matches!(reply.status, 401 | 431), "{reply:?}");
+    }
+    only_the_good_key_passes(&gateway, &origin).await;
+}
+
+#[tokio::test]
+async fn refusals_of_unknown_expired_and_disabled_keys_are_the_same_bytes() {
+    let origin = Origin::start().await;
+    let (gateway, keys) = start(&origin).await;
+    let wrong = Key::new().secret;
+    let shown = [&wrong, &keys.expired.secret, &keys.not_yet_valid.secret, &keys.disabled.secret];
+    let mut seen = Vec::new();
+    for secret in shown {
+        let ask = Ask::get("/mcp").key(secret);
+        let mut client = gateway.http1().await;
+        client.open(&ask).await;
+        let head = client.raw_head().await.unwrap();
+        let body = client.piece().await;
+        let h2 = gateway.http2().await.ask(&ask).await;
+        seen.push((without_what_differs(&head), body, masked(&h2.fields), h2.body));
+    }
+    assert!(seen.iter().all(|reply| *reply == seen[0]), "{seen:#?}");
+}
+
+/// The bytes of a head, but for date and request id.
+fn without_what_differs(head: &Head) -> String {
+    let text = String::from_utf8(head.raw.clone()).unwrap();
+    let masked = |line: &str| match line.split_once(": ") {
+        Some((name @ ("date" | "x-request-id"), _)) => name.to_owned(),
+        _ => line.to_owned(),
+    };
+    text.split("\r\n").map(masked).collect::<Vec<_>>().join("\r\n")
+}
+
+fn masked(fields: &Fields) -> Vec<String> {
+    let differs = |line: &String| !line.starts_with("date: ") && !line.starts_with("x-request-id: ");
+    fields.sorted().into_iter().filter(differs).collect()
+}
+
+#[tokio::test]
+async fn a_request_hidden_in_the_body_of_a_refused_one_is_never_seen() {
+    let origin = Origin::answering(|_| ok("{}")).await;
+    let (gateway, _) = start(&origin).await;
+    let hidden = String::from_utf8(Ask::get("/mcp?hidden").key(&gateway.key().secret).head("localhost")).unwrap();
+    let mut client = gateway.http1().await;
+    client.open(&Ask::post(hidden)).await;
+    assert_eq!(client.reply().await.text(), MISSING);
+    // Either the body is swallowed and the connection goes on, or it ends. The hidden request is never answered.
+    if client.offer(Ask::get("/none").head("localhost")).await.is_ok()
+        && let Some(head) = client.raw_head().await
+    {
+        assert_eq!(head.status(), 404);
+    }
+    only_the_good_key_passes(&gateway, &origin).await;
+}
