@@ -6,12 +6,14 @@
 mod client;
 mod credential;
 mod keyring;
+mod lease;
 pub mod secret;
 mod tools;
 
-pub use client::{Client, ClientId, ClientRow, Permit, Principal};
+pub use client::{Client, ClientId, ClientRow, Permit, Principal, Proof};
 pub use credential::{Credential, Shown, Sole};
 pub use keyring::{Key, KeyDigest, KeyId, KeyRing, KeyRow, KeyState};
+pub use lease::{Lease, LeaseEnd};
 pub use tools::ToolSet;
 
 use crate::reject::Reject;
@@ -41,11 +43,20 @@ pub enum BuildError {
 }
 
 impl Access {
-    /// Makes the snapshot of `rows`.
+    /// Makes the first snapshot, of `rows` as they stand now.
     ///
     /// # Errors
     /// Rows that contradict each other; the first is named.
     pub fn build(rows: Vec<ClientRow>) -> Result<Self, BuildError> {
+        Self::default().rebuild(rows, SystemTime::now())
+    }
+
+    /// Makes the snapshot that comes after this one, of `rows` as they stand at `now`. Keys that stay what they are keep
+    /// their leases; once it has been swapped in, [`Access::end_leases`] ends those of the others.
+    ///
+    /// # Errors
+    /// Rows that contradict each other; the first is named.
+    pub fn rebuild(&self, rows: Vec<ClientRow>, now: SystemTime) -> Result<Self, BuildError> {
         let mut keys = KeyRing::default();
         let mut clients = Vec::with_capacity(rows.len());
         let mut ids = HashMap::with_capacity(rows.len());
@@ -55,11 +66,61 @@ impl Access {
             }
             let slot = clients.len();
             for key in row.keys {
-                keys.insert(slot, key)?;
+                let lease = self.lease(&row.id, &key, now);
+                keys.lease(slot, key, lease, now)?;
             }
             clients.push(Arc::new(Client::new(slot, row.id, row.tools)));
         }
         Ok(Self { keys, clients })
+    }
+
+    /// Whether time alone has made a key usable or unusable since the snapshot was made: [`Access::renew`] it then.
+    pub fn is_stale(&self, now: SystemTime) -> bool {
+        self.keys.iter().any(|key| key.row().state(now) != key.state())
+    }
+
+    /// Makes the snapshot of the same clients and keys as they stand at `now`; see [`Access::rebuild`].
+    pub fn renew(&self, now: SystemTime) -> Self {
+        let lease = |key: &Key| match self.clients.get(key.client()) {
+            Some(client) => self.lease(client.id(), key.row(), now),
+            None => Arc::default(),
+        };
+        Self { keys: self.keys.renew(now, lease), clients: self.clients.clone() }
+    }
+
+    /// Ends every lease that `next`, which has replaced this snapshot, has not taken over. Gives the keys that could be
+    /// used until then: only they can have streams.
+    pub fn end_leases<'a>(&'a self, next: &Access) -> Vec<(&'a Client, &'a Key, LeaseEnd)> {
+        let mut ended = Vec::new();
+        for (client, key) in self.keys() {
+            let heir = next.same_key(client.id(), key.row());
+            if heir.is_some_and(|heir| Arc::ptr_eq(heir.lease(), key.lease())) {
+                continue;
+            }
+            let reason = match heir.map(Key::state) {
+                None | Some(KeyState::Active) => LeaseEnd::Removed,
+                Some(KeyState::Disabled) => LeaseEnd::Revoked,
+                Some(KeyState::Expired) => LeaseEnd::Expired,
+                Some(KeyState::NotYetValid) => LeaseEnd::NotYetValid,
+            };
+            if key.lease().end(reason) && key.state() == KeyState::Active {
+                ended.push((client, key, reason));
+            }
+        }
+        ended
+    }
+
+    /// The lease that a key of the next snapshot begins with: the one it has, unless it may not be used at `now`.
+    fn lease(&self, client: &ClientId, row: &KeyRow, now: SystemTime) -> Arc<Lease> {
+        let held = self.same_key(client, row).map(Key::lease);
+        let stays = |lease: &&Arc<Lease>| row.state(now) == KeyState::Active && lease.ended().is_none();
+        held.filter(stays).cloned().unwrap_or_default()
+    }
+
+    /// The key with this id, if it has the same secret and belongs to the same client.
+    fn same_key(&self, client: &ClientId, row: &KeyRow) -> Option<&Key> {
+        let key = self.keys.named(&row.id).filter(|key| key.row().digest == row.digest)?;
+        self.clients.get(key.client()).filter(|owner| owner.id() == client).map(|_| key)
     }
 
     /// Who shows this credential. The one place that makes a [`Principal`].
@@ -72,6 +133,11 @@ impl Access {
         key.usable(now)?;
         let client = self.clients.get(key.client()).ok_or(Reject::KeyUnknown)?;
         Ok(Principal::new(client, key))
+    }
+
+    /// The principal that gave this proof under this snapshot.
+    pub fn recall(&self, proof: Proof) -> Option<Principal<'_>> {
+        Some(Principal::new(self.clients.get(proof.client)?, self.keys.get(proof.key)?))
     }
 
     /// All clients, in the order of the file. A client's place is its [`Client::slot`].
@@ -169,5 +235,84 @@ mod tests {
         );
         let twice = vec![client("a", vec![key("aaaaaaaa", "1")]), client("b", vec![key("bbbbbbbb", "1")])];
         assert!(build(twice).contains("`aaaaaaaa` and `bbbbbbbb` have the same digest"));
+    }
+
+    /// What a change from `old` to `new` ends, as `id reason`, and whether each key of `new` has a lease that holds.
+    fn ended(old: &Access, new: &Access) -> Vec<String> {
+        let ended = old.end_leases(new).into_iter().map(|(_, key, reason)| format!("{} {}", key.id(), reason.word()));
+        let ended = ended.collect();
+        assert!(new.keys().all(|(_, key)| key.lease().ended().is_none()));
+        ended
+    }
+
+    #[test]
+    fn a_lease_ends_with_what_its_key_was() {
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1000);
+        let rows = || {
+            vec![
+                client("a", vec![key("aaaaaaaa", "1"), key("bbbbbbbb", "2"), key("cccccccc", "3")]),
+                client("b", vec![key("dddddddd", "4"), key("eeeeeeee", "5")]),
+            ]
+        };
+        let first = Access::default().rebuild(rows(), now).unwrap();
+        let second = first.rebuild(rows(), now).unwrap();
+        assert_eq!(ended(&first, &second), Vec::<String>::new());
+        // a stream that was opened under the first snapshot lives by the same lease
+        let lease = |access: &Access, id: &str| access.keys.named(&KeyId::parse(id).unwrap()).unwrap().lease().clone();
+        let oldest = lease(&first, "aaaaaaaa");
+        assert!(Arc::ptr_eq(&oldest, &lease(&second, "aaaaaaaa")));
+
+        let mut changed = rows();
+        changed[0].keys[0].disabled = true;
+        changed[0].keys[1].digest = KeyDigest::of(b"other");
+        changed[0].keys[2].expires_at = Some(now);
+        let moved = changed[1].keys.remove(0);
+        changed[0].keys.push(moved);
+        changed[1].keys[0].not_before = Some(now + Duration::from_secs(1));
+        let third = second.rebuild(changed.clone(), now).unwrap();
+        let expected =
+            ["aaaaaaaa revoked", "bbbbbbbb removed", "cccccccc expired", "dddddddd removed", "eeeeeeee not_yet_valid"];
+        assert_eq!(ended(&second, &third), expected);
+        assert_eq!(oldest.ended(), Some(LeaseEnd::Revoked));
+
+        // what is allowed again begins anew; what is gone with its client ends
+        changed[0].keys[0].disabled = false;
+        changed.truncate(1);
+        let fourth = third.rebuild(changed, now).unwrap();
+        assert_eq!(ended(&third, &fourth), Vec::<String>::new(), "nobody could use the key of the client that is gone");
+        assert_eq!(oldest.ended(), Some(LeaseEnd::Revoked));
+        assert_eq!(ended(&fourth, &Access::default()), ["aaaaaaaa removed", "bbbbbbbb removed", "dddddddd removed"]);
+    }
+
+    #[test]
+    fn a_clock_may_jump() {
+        const HOUR: Duration = Duration::from_secs(3600);
+        let noon = SystemTime::UNIX_EPOCH + 12 * HOUR;
+        let timed =
+            KeyRow { not_before: Some(noon - HOUR / 2), expires_at: Some(noon + HOUR / 2), ..key("aaaaaaaa", "timed") };
+        let rows = vec![client("a", vec![timed, key("bbbbbbbb", "s")])];
+        let mut access = Access::default().rebuild(rows, noon).unwrap();
+        let steady = access.keys.named(&KeyId::parse("bbbbbbbb").unwrap()).unwrap().lease().clone();
+        let jumps = [
+            (noon + Duration::from_secs(1), None),
+            (noon + HOUR, Some(vec!["aaaaaaaa expired"])),
+            (noon, Some(vec![])),
+            (noon - HOUR, Some(vec!["aaaaaaaa not_yet_valid"])),
+            (noon - 2 * HOUR, None),
+            (noon + HOUR, Some(vec![])),
+            (noon, Some(vec![])),
+            (SystemTime::UNIX_EPOCH, Some(vec!["aaaaaaaa not_yet_valid"])),
+        ];
+        for (now, expected) in jumps {
+            assert_eq!(access.is_stale(now), expected.is_some(), "{now:?}");
+            if let Some(expected) = expected {
+                let next = access.renew(now);
+                assert_eq!(ended(&access, &next), expected, "{now:?}");
+                assert!(!next.is_stale(now));
+                access = next;
+            }
+        }
+        assert_eq!(steady.ended(), None, "no other key is concerned");
+        assert_eq!(who(&access, &[b"s"], noon).unwrap(), "a/bbbbbbbb");
     }
 }

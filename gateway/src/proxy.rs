@@ -7,11 +7,11 @@ pub mod reply;
 pub mod routes;
 pub mod target;
 
-use crate::access::{Permit, Principal};
+use crate::access::Permit;
 use crate::mcp::{Call, Mirrored};
 use crate::record::{Exchange, Follow, HttpMethod, Live, Recorder};
 use crate::reject::Reject;
-use crate::upstream::{Failure, Reply, Streamed, Upstream};
+use crate::upstream::{Failure, Reply, Streamed, Trip, Upstream};
 use bytes::Bytes;
 use headers::{Caller, Fields, Length};
 use http::header::{self, HeaderMap, HeaderValue};
@@ -24,12 +24,13 @@ use refusal::{Refusal, X_REQUEST_ID};
 use reply::{Relay, ReplyBody};
 use routes::{Route, Routes};
 use std::cell::Cell;
-use std::future::poll_fn;
+use std::convert::Infallible;
+use std::future::{Future, poll_fn};
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::ready;
+use std::task::{Context, Poll, ready};
 use std::time::SystemTime;
 
 /// Bodies up to this size are read whole, so that what they ask can be recorded and they leave in one write.
@@ -70,52 +71,73 @@ impl Door {
     }
 }
 
-/// A reply that may be passed on, or a preflight's answer.
-enum Passed {
-    Reply(Reply),
+/// What the head of a request leads to.
+enum Onward {
+    /// Something may be asked of the upstream.
+    Letter(Letter),
+    /// A browser is told what it may send.
     Preflight,
+}
+
+/// The answer to one request. A refusal that needs nothing but the head is there at once. What waits is boxed, so that
+/// its room is given back when the reply begins: hyper would keep it for as long as a stream is open.
+pub enum Answer<F> {
+    /// Here it is.
+    Now(Option<Box<Response<ReplyBody>>>),
+    /// It is being fetched.
+    Later(Pin<Box<F>>),
+}
+
+impl<F: Future<Output = Response<ReplyBody>>> Future for Answer<F> {
+    type Output = Result<Response<ReplyBody>, Infallible>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        match self.get_mut() {
+            Answer::Now(response) => {
+                Poll::Ready(Ok(*response.take().expect("an answer is polled until it is there, not longer")))
+            }
+            Answer::Later(future) => future.as_mut().poll(cx).map(Ok),
+        }
+    }
 }
 
 impl Gateway {
     /// Answers one request. From here on it is recorded, whatever happens.
-    pub async fn handle(self: Rc<Self>, door: Rc<Door>, request: Request<Incoming>) -> Response<ReplyBody> {
+    ///
+    /// All that the head decides is decided at once, so that nothing of it is kept while the upstream works.
+    pub fn handle(
+        self: &Rc<Self>,
+        door: &Door,
+        request: Request<Incoming>,
+    ) -> Answer<impl Future<Output = Response<ReplyBody>> + use<>> {
         let (request, body) = request.into_parts();
-        let method = HttpMethod::of(&request.method);
-        let mut exchange = Exchange::open(&self.recorder, self.snapshots.load(), door.peer, method);
-        let id = HeaderValue::from_bytes(&exchange.request_id());
-        let mut page = None;
-        let passed = self.pass(&mut exchange, &mut page, &door, request, body).await;
-        let mut response = match passed {
-            Ok(Passed::Reply(reply)) => relay(reply, exchange),
-            Ok(Passed::Preflight) => preflight(exchange),
-            Err(refusal) => refuse(&refusal, exchange),
-        };
-        let headers = response.headers_mut();
-        if let Ok(id) = id {
-            headers.insert(X_REQUEST_ID, id);
+        let mut exchange =
+            Exchange::open(&self.recorder, self.snapshots.load(), door.peer, HttpMethod::of(&request.method));
+        let mut dress = Dress { id: exchange.request_id(), page: None };
+        match self.pass(&mut exchange, &mut dress, door, request, body) {
+            Ok(Onward::Letter(letter)) => Answer::Later(Box::pin(self.clone().deliver(exchange, dress, letter))),
+            Ok(Onward::Preflight) => Answer::Now(Some(Box::new(dress.on(preflight(exchange))))),
+            Err(refusal) => Answer::Now(Some(Box::new(dress.on(refuse(&refusal, exchange))))),
         }
-        if let Some(page) = page {
-            cors::expose(headers, page);
-        }
-        response
     }
 
-    /// The policy: each step may refuse, and only what passes all of them is forwarded.
-    async fn pass(
+    /// The policy: each step may refuse, and only what passes all of them is written down for the upstream. What a message
+    /// asks is left to [`judge`], which needs the body.
+    fn pass(
         &self,
         exchange: &mut Exchange,
-        page: &mut Option<HeaderValue>,
+        dress: &mut Dress,
         door: &Door,
         request: Parts,
         body: Incoming,
-    ) -> Result<Passed, Refusal> {
+    ) -> Result<Onward, Refusal> {
         let fields = Fields::read(&request.headers)?;
         let path = target::path(&request)?;
         let origins = self.origins.load();
         origins.host(&request.uri, fields.host)?;
-        *page = origins.page(fields.origin)?;
-        if page.is_some() && fields.asks_method && request.method == Method::OPTIONS {
-            return Ok(Passed::Preflight);
+        dress.page = origins.page(fields.origin)?;
+        if dress.page.is_some() && fields.asks_method && request.method == Method::OPTIONS {
+            return Ok(Onward::Preflight);
         }
         let route = self.routes.find(path);
         exchange.routed(route.number());
@@ -126,15 +148,12 @@ impl Gateway {
             Route::Public(_) => return Err(self.unknown()),
             Route::Protected(_) => Some(live.access.authenticate(&fields.shown(), SystemTime::now())?),
         };
-        if let Some(principal) = &principal {
-            exchange.authenticated(principal);
-        }
         fields.unambiguous()?;
         let Some(principal) = principal else {
-            let letter =
-                self.letter(&request, &fields, &Caller { principal: None, exchange, forwarded: &door.forwarded }, None);
-            return self.forward(Permit::public(), letter, Asked::Nothing).await;
+            let caller = Caller { principal: None, exchange, forwarded: &door.forwarded };
+            return Ok(Onward::Letter(self.letter(&request, &fields, &caller, None)));
         };
+        exchange.authenticated(&principal);
         if fields.upgrade {
             return Err(Reject::Upgrade.into());
         }
@@ -143,16 +162,31 @@ impl Gateway {
             media::judgeable(&request)?;
         }
         let caller = Caller { principal: Some(principal), exchange, forwarded: &door.forwarded };
-        let letter = self.letter(&request, &fields, &caller, Some(&body));
-        // what hyper read the head into is given back before anything waits
-        let mirrored = policy.then_some(request.headers);
-        let asked = self.read(policy, body).await?;
-        let permit = judge(&principal, exchange, mirrored.as_ref(), &asked)?;
-        self.forward(permit, letter, asked).await
+        let mut letter = self.letter(&request, &fields, &caller, Some(body));
+        letter.mirrored = policy.then(|| Box::new(request.headers));
+        Ok(Onward::Letter(letter))
+    }
+
+    /// Reads what is asked, has it judged, fetches the reply.
+    async fn deliver(self: Rc<Self>, mut exchange: Exchange, dress: Dress, mut letter: Letter) -> Response<ReplyBody> {
+        let judged = match self.read(&mut letter).await {
+            Ok(asked) => judge(&mut exchange, &letter, &asked).map(|permit| (permit, asked)),
+            Err(reject) => Err(reject.into()),
+        };
+        let response = match judged {
+            Ok((permit, asked)) => match self.forward(permit, letter, asked).await {
+                Ok(reply) => relay(reply, exchange),
+                Err(failure) => refuse(&refused(&failure), exchange),
+            },
+            Err(refusal) => refuse(&refusal, exchange),
+        };
+        dress.on(response)
     }
 
     /// Reads a short body whole; a long or chunked one stays a stream, unless a policy needs to see it.
-    async fn read(&self, policy: bool, mut body: Incoming) -> Result<Asked, Reject> {
+    async fn read(&self, letter: &mut Letter) -> Result<Asked, Reject> {
+        let policy = letter.mirrored.is_some();
+        let Some(mut body) = letter.body.take() else { return Ok(Asked::Nothing) };
         let length = body.size_hint().exact();
         if length.is_some_and(|length| length > self.max_body) {
             return Err(Reject::BodyTooLarge);
@@ -181,29 +215,29 @@ impl Gateway {
     }
 
     /// Writes the head for the upstream, so that the client's can be let go.
-    fn letter(&self, request: &Parts, fields: &Fields<'_>, caller: &Caller<'_>, body: Option<&Incoming>) -> Letter {
-        let length = match body {
+    fn letter(&self, request: &Parts, fields: &Fields<'_>, caller: &Caller<'_>, body: Option<Incoming>) -> Letter {
+        let length = match &body {
             Some(body) if !body.is_end_stream() => body.size_hint().exact().map_or(Length::Unknown, Length::Known),
             Some(_) if request.method == Method::POST => Length::Known(0),
             Some(_) | None => Length::None,
         };
         let mut text = self.upstream.buffer();
         headers::write_head(request, fields, &self.upstream_host, caller, length, &mut text);
-        Letter { method: request.method.clone(), text }
+        Letter { public: caller.principal.is_none(), method: request.method.clone(), text, body, mirrored: None }
     }
 
     /// Sends what has been judged, and nothing else. Taking a [`Permit`] is what makes that hold.
-    async fn forward(&self, _permit: Permit, mut letter: Letter, asked: Asked) -> Result<Passed, Refusal> {
+    fn forward(&self, _permit: Permit, letter: Letter, asked: Asked) -> Trip<Incoming> {
+        let Letter { method, mut text, .. } = letter;
         let rest = match asked {
             Asked::Nothing => None,
             Asked::Whole(bytes) => {
-                letter.text.extend_from_slice(&bytes);
+                text.extend_from_slice(&bytes);
                 None
             }
             Asked::Streamed(streamed) => Some(streamed),
         };
-        let sent = self.upstream.send(letter.method, letter.text, rest).await;
-        sent.map(Passed::Reply).map_err(|failure| refused(&failure))
+        self.upstream.send(method, text, rest)
     }
 
     fn unknown(&self) -> Refusal {
@@ -211,10 +245,35 @@ impl Gateway {
     }
 }
 
-/// A request's head as the upstream gets it.
+/// A request's head as the upstream gets it, and what is still to be read.
 struct Letter {
+    /// Whether its route is open to everybody.
+    public: bool,
     method: Method,
     text: Vec<u8>,
+    body: Option<Incoming>,
+    /// The client's headers, kept only where a policy compares them with the body.
+    mirrored: Option<Box<HeaderMap>>,
+}
+
+/// What every reply wears, refusals too.
+struct Dress {
+    id: [u8; 32],
+    page: Option<HeaderValue>,
+}
+
+impl Dress {
+    fn on(self, mut response: Response<ReplyBody>) -> Response<ReplyBody> {
+        let headers = response.headers_mut();
+        if let Ok(mut id) = HeaderValue::from_bytes(&self.id) {
+            id.set_sensitive(true); // it never comes again: h2 need not remember it
+            headers.insert(X_REQUEST_ID, id);
+        }
+        if let Some(page) = self.page {
+            cors::expose(headers, page);
+        }
+        response
+    }
 }
 
 /// A request's body, as far as it has been read.
@@ -250,19 +309,18 @@ impl Whole {
     }
 }
 
-/// What the message asks, and whether this principal may ask it. Without a policy (no `headers` to compare with) the body
-/// is only observed.
-fn judge(
-    principal: &Principal<'_>,
-    exchange: &mut Exchange,
-    headers: Option<&HeaderMap>,
-    asked: &Asked,
-) -> Result<Permit, Refusal> {
+/// What the message asks, and whether its sender may ask it. Without a policy the body is only observed.
+fn judge(exchange: &mut Exchange, letter: &Letter, asked: &Asked) -> Result<Permit, Refusal> {
+    if letter.public {
+        return Ok(Permit::public());
+    }
+    let live = exchange.live();
+    let principal = exchange.proof().and_then(|proof| live.access.recall(proof)).ok_or(Reject::Denied)?;
     let body = match asked {
         Asked::Whole(bytes) => bytes,
         Asked::Nothing | Asked::Streamed(_) => return Ok(principal.authorize(None)?),
     };
-    let Some(headers) = headers else {
+    let Some(headers) = &letter.mirrored else {
         let call = Call::observe(body);
         if let Some(call) = &call {
             exchange.asks(call);

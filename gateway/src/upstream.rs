@@ -15,7 +15,7 @@ mod trip;
 pub use address::{Address, AddressError};
 pub use body::Body;
 pub use head::Lie;
-pub use trip::Streamed;
+pub use trip::{Streamed, Trip};
 
 use crate::clock::{Clock, Deadline};
 use bytes::Bytes;
@@ -25,16 +25,13 @@ use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioIo;
 use std::cell::{Cell, RefCell};
-use std::future::{Future, poll_fn};
 use std::io;
 use std::rc::Rc;
-use std::task::Poll;
 use std::time::Duration;
 use stream::Stream;
 use tokio::io::ReadBuf;
 use tokio::net::{TcpStream, UnixStream};
 use tower_service::Service;
-use trip::{Landed, Trip};
 
 /// Longest wait for a connection to the upstream.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -121,54 +118,12 @@ impl Upstream {
     /// the reply. Nothing is sent twice but for a pooled connection that was dead before the first byte left.
     ///
     /// # Errors
-    /// Every [`Failure`]; dropping the future closes the connection.
-    pub async fn send<B>(
-        self: &Rc<Self>,
-        method: Method,
-        request: Vec<u8>,
-        rest: Option<Streamed<B>>,
-    ) -> Result<Reply, Failure>
+    /// Every [`Failure`].
+    pub fn send<B>(self: &Rc<Self>, method: Method, request: Vec<u8>, rest: Option<Streamed<B>>) -> Trip<B>
     where
         B: HttpBody<Data = Bytes> + Unpin,
     {
-        let mut deadline = self.clock.deadline();
-        let (stream, pooled) = match self.pool.take() {
-            Some(stream) => (stream, true),
-            None => (self.connect(&mut deadline).await?, false),
-        };
-        deadline.arm(self.head_timeout);
-        let mut trip = Trip {
-            upstream: self,
-            stream,
-            method,
-            out: request,
-            sent: 0,
-            source: rest,
-            pooled,
-            head: Vec::new(),
-            interim: 0,
-        };
-        loop {
-            match poll_fn(|cx| trip.poll(cx, &mut deadline)).await? {
-                Landed::Stale => {
-                    trip.stream = self.connect(&mut deadline).await?;
-                    trip.pooled = false;
-                    deadline.arm(self.head_timeout);
-                }
-                Landed::Reply(head, piece, clean) => {
-                    deadline.disarm();
-                    let sent = trip.out.is_empty() && trip.source.is_none();
-                    let body = Body::new(self.clone(), trip.stream, head.framing, head.reusable && sent, piece, clean);
-                    return Ok(Reply {
-                        status: head.status,
-                        headers: head.headers,
-                        events: head.events,
-                        body,
-                        deadline,
-                    });
-                }
-            }
-        }
+        Trip::new(self, method, request, rest)
     }
 
     /// An empty buffer for the next request; [`Upstream::send`] gives it back once the request has left.
@@ -191,28 +146,6 @@ impl Upstream {
             tokio::time::sleep(self.idle_timeout / pool::ROUNDS).await;
             self.pool.sweep();
         }
-    }
-
-    /// Whether the upstream accepts a connection now.
-    ///
-    /// # Errors
-    /// Why it does not.
-    pub async fn probe(&self) -> Result<(), Failure> {
-        let stream = self.connect(&mut self.clock.deadline()).await?;
-        self.pool.put(stream);
-        Ok(())
-    }
-
-    async fn connect(&self, deadline: &mut Deadline) -> Result<Stream, Failure> {
-        deadline.arm(CONNECT_TIMEOUT);
-        // boxed: it is rare, and would else make every request's future as large as a TLS handshake
-        let mut connecting = Box::pin(self.dial());
-        poll_fn(|cx| match connecting.as_mut().poll(cx) {
-            Poll::Ready(stream) => Poll::Ready(stream),
-            Poll::Pending => deadline.poll(cx).map(|()| Err(io::ErrorKind::TimedOut.into())),
-        })
-        .await
-        .map_err(Failure::Unreachable)
     }
 
     async fn dial(&self) -> io::Result<Stream> {

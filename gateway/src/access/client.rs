@@ -106,6 +106,11 @@ impl<'a> Principal<'a> {
         self.key
     }
 
+    /// Where to find it again in the same snapshot.
+    pub fn proof(&self) -> Proof {
+        Proof { client: self.client.slot(), key: self.key.slot() }
+    }
+
     /// Whether it may make this call. `None` stands for a request without a message, such as GET or DELETE.
     ///
     /// # Errors
@@ -117,6 +122,13 @@ impl<'a> Principal<'a> {
             _ => Ok(Permit(())),
         }
     }
+}
+
+/// A principal's place in its snapshot, for whatever outlives a borrow. Only a [`Principal`] gives one.
+#[derive(Clone, Copy, Debug)]
+pub struct Proof {
+    pub(super) client: usize,
+    pub(super) key: usize,
 }
 
 /// Leave to forward one request. Only [`Principal::authorize`] and a public route make one.

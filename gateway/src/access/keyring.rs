@@ -1,12 +1,14 @@
 //! Keys by the digest of their secret: flat cost at any number of keys.
 
-use super::BuildError;
+use super::{BuildError, Lease};
 use crate::reject::Reject;
 use aws_lc_rs::digest;
-use std::collections::{HashMap, HashSet};
-use std::fmt;
+use http::HeaderValue;
+use std::collections::HashMap;
+use std::fmt::{self, Write as _};
 use std::hash::{BuildHasherDefault, Hasher};
-use std::time::SystemTime;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 use subtle::ConstantTimeEq;
 
 /// SHA-256 of a key's secret: all of it that a file, a log or this process keeps.
@@ -162,6 +164,11 @@ pub struct Key {
     row: KeyRow,
     client: usize,
     slot: usize,
+    /// Its state when the snapshot was made.
+    state: KeyState,
+    lease: Arc<Lease>,
+    /// `expires_at` as a reply says it.
+    end: Option<HeaderValue>,
 }
 
 impl Key {
@@ -185,6 +192,23 @@ impl Key {
         self.slot
     }
 
+    /// Its state when the snapshot was made.
+    pub fn state(&self) -> KeyState {
+        self.state
+    }
+
+    /// What its streams live by.
+    #[inline]
+    pub fn lease(&self) -> &Arc<Lease> {
+        &self.lease
+    }
+
+    /// When it ends, as RFC 3339, if that is less than `notice` away. `now` is only asked for a key that has an end.
+    pub fn ends_within(&self, notice: Duration, now: impl FnOnce() -> SystemTime) -> Option<&HeaderValue> {
+        let left = self.row.expires_at?.duration_since(now()).unwrap_or_default();
+        self.end.as_ref().filter(|_| left < notice)
+    }
+
     pub(super) fn usable(&self, now: SystemTime) -> Result<(), Reject> {
         match self.row.state(now) {
             KeyState::Active => Ok(()),
@@ -204,24 +228,57 @@ impl Key {
 pub struct KeyRing {
     keys: Vec<Key>,
     by_prefix: HashMap<u64, usize, BuildHasherDefault<Prefix>>,
-    ids: HashSet<KeyId>,
+    by_id: HashMap<KeyId, usize>,
 }
 
 impl KeyRing {
-    /// Adds a key of the client in slot `client`.
+    /// Adds a key of the client in slot `client`, as it stands now.
     ///
     /// # Errors
     /// An id or a digest that is there already.
     pub fn insert(&mut self, client: usize, row: KeyRow) -> Result<(), BuildError> {
-        if !self.ids.insert(row.id.clone()) {
+        self.lease(client, row, Arc::default(), SystemTime::now())
+    }
+
+    /// Adds a key as it stands at `now`; its streams live by `lease`.
+    pub(super) fn lease(
+        &mut self,
+        client: usize,
+        row: KeyRow,
+        lease: Arc<Lease>,
+        now: SystemTime,
+    ) -> Result<(), BuildError> {
+        let slot = self.keys.len();
+        if self.by_id.insert(row.id.clone(), slot).is_some() {
             return Err(BuildError::KeyIdTwice(row.id));
         }
-        let slot = self.keys.len();
         if let Some(other) = self.by_prefix.insert(row.digest.prefix(), slot).and_then(|i| self.keys.get(i)) {
             return Err(BuildError::DigestTwice(other.row.id.clone(), row.id));
         }
-        self.keys.push(Key { row, client, slot });
+        let (state, end) = (row.state(now), row.expires_at.and_then(rendered));
+        self.keys.push(Key { row, client, slot, state, lease, end });
         Ok(())
+    }
+
+    /// The same keys as they stand at `now`, with the leases that `lease` gives them.
+    pub(super) fn renew(&self, now: SystemTime, lease: impl Fn(&Key) -> Arc<Lease>) -> Self {
+        let renew = |key: &Key| Key {
+            row: key.row.clone(),
+            state: key.row.state(now),
+            lease: lease(key),
+            end: key.end.clone(),
+            ..*key
+        };
+        Self {
+            keys: self.keys.iter().map(renew).collect(),
+            by_prefix: self.by_prefix.clone(),
+            by_id: self.by_id.clone(),
+        }
+    }
+
+    /// The key with this public id.
+    pub fn named(&self, id: &KeyId) -> Option<&Key> {
+        self.keys.get(*self.by_id.get(id)?)
     }
 
     /// The key with this digest, whatever its state.
@@ -231,6 +288,7 @@ impl KeyRing {
     }
 
     /// The key in a slot.
+    #[inline]
     pub fn get(&self, slot: usize) -> Option<&Key> {
         self.keys.get(slot)
     }
@@ -239,6 +297,14 @@ impl KeyRing {
     pub fn iter(&self) -> impl Iterator<Item = &Key> {
         self.keys.iter()
     }
+}
+
+/// RFC 3339 for the years that it can name: 1970 to 9999 is more than keys need.
+fn rendered(moment: SystemTime) -> Option<HeaderValue> {
+    moment.duration_since(SystemTime::UNIX_EPOCH).ok()?;
+    let mut text = String::new();
+    write!(text, "{}", humantime::format_rfc3339_seconds(moment)).ok()?;
+    HeaderValue::try_from(text).ok()
 }
 
 /// A digest is already spread evenly: its prefix is its own hash.
@@ -294,5 +360,35 @@ mod tests {
             }
             prop_assert!(ring.find(&KeyDigest::of(other.as_bytes())).is_none());
         }
+    }
+
+    #[test]
+    fn an_end_is_told_while_it_is_near() {
+        let at = |s| SystemTime::UNIX_EPOCH + Duration::from_secs(s);
+        let row = |id: &str, expires_at| KeyRow {
+            id: KeyId::parse(id).unwrap(),
+            digest: KeyDigest::of(id.as_bytes()),
+            not_before: None,
+            expires_at,
+            disabled: false,
+        };
+        let mut ring = KeyRing::default();
+        let ends = [
+            Some(at(1_800_000_000)),
+            None,
+            Some(at(300_000_000_000)),
+            SystemTime::UNIX_EPOCH.checked_sub(Duration::from_secs(9)),
+        ];
+        for (i, end) in ends.into_iter().enumerate() {
+            ring.insert(0, row(&format!("key{i:05}"), end)).unwrap();
+        }
+        let told = |slot, notice, now| {
+            let end = ring.get(slot).unwrap().ends_within(Duration::from_secs(notice), || at(now));
+            end.map(|value| value.to_str().unwrap().to_owned())
+        };
+        assert_eq!(told(0, 100, 1_799_999_900), None);
+        assert_eq!(told(0, 100, 1_799_999_901).as_deref(), Some("2027-01-15T08:00:00Z"));
+        assert_eq!(told(0, 0, 1_800_000_000), None, "nothing is nearer than zero");
+        assert_eq!((told(1, 100, 0), told(2, u64::MAX, 0), told(3, u64::MAX, 0)), (None, None, None));
     }
 }

@@ -1,12 +1,19 @@
 //! The body of a reply on its way to the client.
 
 use crate::clock::Deadline;
+use crate::mcp::sse::Boundary;
 use crate::record::{End, Exchange};
 use crate::upstream::{Body, Failure};
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
+use std::cell::Cell;
 use std::pin::Pin;
+use std::rc::Rc;
 use std::task::{Context, Poll};
+use std::time::Duration;
+
+/// What a reply that has to end, but may not end where it stands, has left to come to a better place.
+const GRACE: Duration = Duration::from_millis(300);
 
 /// A whole answer of ours, or what the upstream sends, frame by frame as it comes.
 pub enum ReplyBody {
@@ -16,24 +23,57 @@ pub enum ReplyBody {
     Relayed(Relay),
 }
 
+/// Why a reply breaks off. Whoever reads it can tell that it is not whole: over HTTP/1.1 the last chunk or the rest of the
+/// length is missing, over h2 the stream is reset.
+#[derive(Debug, thiserror::Error)]
+pub enum Broken {
+    /// The upstream broke off.
+    #[error(transparent)]
+    Upstream(#[from] Failure),
+    /// It had to end, and not between two events.
+    #[error("the reply had to end in its middle")]
+    Ended,
+}
+
 /// A relayed body with what watches over it.
+///
+/// It has to end when its key's lease ends, or when the process can wait no longer. An event stream that stands between two
+/// events then ends as if the upstream had ended it. Any other reply has 300 ms to become whole or to come to the end of an
+/// event, and is then broken off.
 pub struct Relay {
     body: Body,
     exchange: Exchange,
     deadline: Deadline,
+    closing: Rc<Cell<bool>>,
+    /// For an event stream whose length nobody was told.
+    boundary: Option<Boundary>,
+    grace: bool,
 }
 
 impl Relay {
-    /// Passes `body` on; `deadline` is where the worker finds this stream to wake it.
-    pub fn new(body: Body, exchange: Exchange, deadline: Deadline) -> Self {
-        Self { body, exchange, deadline }
+    /// Passes `body` on, which is a stream of `events` or is not. `deadline` is where the worker finds this reply to wake
+    /// it; `closing` is set when the process can wait no longer.
+    pub fn new(body: Body, events: bool, mut exchange: Exchange, deadline: Deadline, closing: Rc<Cell<bool>>) -> Self {
+        if body.is_end() {
+            exchange.ended(End::Complete); // nobody polls a body that has nothing
+        }
+        let boundary = (events && body.exact().is_none()).then(Boundary::default);
+        Self { body, exchange, deadline, closing, boundary, grace: false }
     }
 
-    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Failure>>> {
+    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
+        if let Some(end) = self.must_end()
+            && let Poll::Ready(over) = self.poll_over(cx)
+        {
+            self.exchange.ended(end);
+            return Poll::Ready(over.err().map(Err));
+        }
         let polled = self.body.poll_frame(cx);
         match &polled {
             Poll::Ready(Some(Ok(frame))) => {
-                self.exchange.passed(frame.data_ref().map_or(0, Bytes::len));
+                if let Some(data) = frame.data_ref() {
+                    self.passes(data);
+                }
                 if self.body.is_end() {
                     self.exchange.ended(End::Complete);
                 }
@@ -42,15 +82,51 @@ impl Relay {
             Poll::Ready(Some(Err(_))) => self.exchange.ended(End::UpstreamCut),
             Poll::Pending => drop(self.deadline.poll(cx)),
         }
-        polled
+        polled.map_err(Broken::Upstream)
+    }
+
+    fn passes(&mut self, data: &[u8]) {
+        self.exchange.passed(data.len());
+        if let Some(boundary) = &mut self.boundary {
+            boundary.feed(data);
+        }
+    }
+
+    fn must_end(&self) -> Option<End> {
+        match self.exchange.lease_ended() {
+            Some(_) => Some(End::LeaseEnded),
+            None => self.closing.get().then_some(End::Drained),
+        }
+    }
+
+    /// Ready when the reply, which must end, does: well, or broken off.
+    #[cold]
+    fn poll_over(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Broken>> {
+        if self.boundary.as_ref().is_some_and(Boundary::is_between) {
+            return Poll::Ready(Ok(()));
+        }
+        if !self.grace {
+            self.grace = true;
+            self.deadline.arm(GRACE);
+        }
+        self.deadline.poll(cx).map(|()| Err(Broken::Ended))
+    }
+}
+
+impl Drop for Relay {
+    /// A reply that had to end, but whose client did not even read, did not end by the client's will.
+    fn drop(&mut self) {
+        if let Some(end) = self.must_end() {
+            self.exchange.ended(end);
+        }
     }
 }
 
 impl http_body::Body for ReplyBody {
     type Data = Bytes;
-    type Error = Failure;
+    type Error = Broken;
 
-    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Failure>>> {
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
         match self.get_mut() {
             ReplyBody::Whole(bytes) if bytes.is_empty() => Poll::Ready(None),
             ReplyBody::Whole(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),

@@ -2,7 +2,7 @@
 
 use super::meters::{Cell, HttpMethod};
 use super::{End, Live, Metrics, Outcome, Snapshot};
-use crate::access::Principal;
+use crate::access::{Key, LeaseEnd, Principal, Proof};
 use crate::mcp::{Call, Method as Rpc};
 use crate::reject::Reject;
 use http::StatusCode;
@@ -54,8 +54,7 @@ pub struct Exchange {
     opened: Instant,
     peer: SocketAddr,
     number: u64,
-    client: Option<u32>,
-    key: u32,
+    who: Option<Proof>,
     route: u16,
     method: HttpMethod,
     rpc: Option<Rpc>,
@@ -78,8 +77,7 @@ impl Exchange {
             opened: Instant::now(),
             peer,
             number,
-            client: None,
-            key: 0,
+            who: None,
             route: u16::MAX,
             method,
             rpc: None,
@@ -114,9 +112,17 @@ impl Exchange {
 
     /// Who sent it.
     pub fn authenticated(&mut self, principal: &Principal<'_>) {
-        self.client = u32::try_from(principal.client().slot()).ok();
-        self.key = u32::try_from(principal.key().slot()).unwrap_or(u32::MAX);
+        self.who = Some(principal.proof());
         self.recorder.meters().accepted.add(1);
+    }
+
+    /// Where its sender stands in [`Exchange::live`], if that was proved.
+    pub fn proof(&self) -> Option<Proof> {
+        self.who
+    }
+
+    fn principal(&self) -> Option<Principal<'_>> {
+        self.live.access.recall(self.who?)
     }
 
     /// What it asks.
@@ -148,6 +154,17 @@ impl Exchange {
         self.outcome = Some(Outcome::Answered(status));
     }
 
+    /// The key that was shown and accepted.
+    pub fn key(&self) -> Option<&Key> {
+        self.principal().map(|principal| principal.key())
+    }
+
+    /// Why the key that was shown may no longer be used, if so: what it opened has to end. A few instructions.
+    #[inline]
+    pub fn lease_ended(&self) -> Option<LeaseEnd> {
+        self.key()?.lease().ended()
+    }
+
     /// Body bytes were passed on.
     pub fn passed(&mut self, bytes: usize) {
         self.bytes += bytes as u64;
@@ -159,8 +176,8 @@ impl Exchange {
     }
 
     fn shard(&self) -> Option<&super::meters::ClientShard> {
-        match self.client {
-            Some(slot) => self.live.meters.shard(slot as usize, self.recorder.worker),
+        match self.principal() {
+            Some(principal) => self.live.meters.shard(principal.client().slot(), self.recorder.worker),
             None => Some(&self.recorder.meters().anonymous),
         }
     }
@@ -178,14 +195,14 @@ impl Exchange {
 
     #[cold]
     fn log(&self, outcome: Outcome, end: Option<End>) {
-        let client = self.client.and_then(|slot| self.live.access.clients().get(slot as usize));
-        let key = client.and_then(|_| self.live.access.key(self.key as usize));
+        let principal = self.principal();
+        let reason = self.lease_ended().filter(|_| end == Some(End::LeaseEnded));
         let id = self.request_id();
         info!(
             target: request_target!(),
             request_id = std::str::from_utf8(&id).unwrap_or_default(),
-            client = client.map(|c| c.id().as_str()),
-            key_id = key.map(|k| k.id().as_str()),
+            client = principal.map(|p| p.client().id().as_str()),
+            key_id = self.key().map(|k| k.id().as_str()),
             peer = %self.peer,
             method = self.method.as_str(),
             rpc = self.rpc.map(Rpc::as_str),
@@ -193,6 +210,7 @@ impl Exchange {
             status = outcome.status(),
             outcome = outcome.word(),
             end = end.map(End::word),
+            reason = reason.map(LeaseEnd::word),
             bytes = self.bytes,
             ms = self.opened.elapsed().as_secs_f64() * 1e3,
         );

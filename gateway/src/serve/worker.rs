@@ -39,7 +39,7 @@ const STREAMS: u32 = 100;
 /// Largest header list over h2, in bytes.
 const HEADER_LIST: u32 = 16 * 1024;
 /// How long streams that are ended have to say so.
-const FAREWELL: Duration = Duration::from_millis(500);
+const FAREWELL: Duration = Duration::from_secs(1);
 
 /// Starts the worker's thread. It ends when its last connection has ended after [`Phase::Finishing`].
 pub(super) fn start(index: usize, sockets: Sockets, shared: Arc<Shared>) -> io::Result<JoinHandle<()>> {
@@ -62,10 +62,11 @@ async fn run(index: usize, sockets: Sockets, shared: Arc<Shared>) -> io::Result<
     if let Some(plaintext) = sockets.plaintext {
         accepting.push(spawn_local(accept(worker.clone(), TcpListener::from_std(plaintext)?, false)));
     }
+    spawn_local(look_again(worker.clone()));
     let mut phase = worker.shared.drain.watch();
     let _ = phase.wait_for(|phase| *phase >= Phase::Finishing).await;
     worker.finishing.set(true);
-    worker.clock.wake_all();
+    worker.wake_all();
     for task in accepting {
         let _ = task.await;
     }
@@ -73,7 +74,7 @@ async fn run(index: usize, sockets: Sockets, shared: Arc<Shared>) -> io::Result<
         () = worker.empty() => {}
         _ = phase.wait_for(|phase| *phase >= Phase::Closing) => {
             worker.gateway.closing.set(true);
-            worker.clock.wake_all();
+            worker.wake_all();
             let _ = tokio::time::timeout(FAREWELL, worker.empty()).await;
         }
     }
@@ -86,6 +87,8 @@ struct Worker {
     gateway: Rc<Gateway>,
     clock: Clock,
     finishing: Cell<bool>,
+    /// How often everybody was woken.
+    calls: Cell<u32>,
     open: Cell<usize>,
     closed: Notify,
     http1: http1::Builder,
@@ -126,6 +129,7 @@ impl Worker {
             gateway: Rc::new(gateway),
             clock,
             finishing: Cell::new(false),
+            calls: Cell::new(1),
             open: Cell::new(0),
             closed: Notify::new(),
             http1,
@@ -133,11 +137,25 @@ impl Worker {
         })
     }
 
+    /// Wakes all tasks that wait on the clock, so that they look at the world again.
+    fn wake_all(&self) {
+        self.calls.set(self.calls.get().wrapping_add(1));
+        self.clock.wake_all();
+    }
+
     /// Waits until no connection is left.
     async fn empty(&self) {
         while self.open.get() > 0 {
             self.closed.notified().await;
         }
+    }
+}
+
+/// Has all streams look at their leases whenever one has ended.
+async fn look_again(worker: Rc<Worker>) {
+    let mut bell = worker.shared.bell.subscribe();
+    while bell.changed().await.is_ok() {
+        worker.wake_all();
     }
 }
 
@@ -230,18 +248,14 @@ async fn http1<S: AsyncRead + AsyncWrite + Unpin + 'static>(worker: &Rc<Worker>,
     note(worker, &door, ended.await);
 }
 
-/// What hyper calls for each request. The future is boxed so that it goes when the reply begins: hyper would keep its room
-/// for as long as a stream is open.
+/// What hyper calls for each request.
 fn service(
     worker: &Worker,
     door: Rc<Door>,
 ) -> impl hyper::service::Service<Request<Incoming>, Response = Response<ReplyBody>, Error = Infallible, Future: 'static>
 + use<> {
     let gateway = worker.gateway.clone();
-    service_fn(move |request| {
-        let answered = gateway.clone().handle(door.clone(), request);
-        Box::pin(async { Ok::<_, Infallible>(answered.await) })
-    })
+    service_fn(move |request| gateway.handle(&door, request))
 }
 
 async fn http2(worker: &Rc<Worker>, stream: Tls, door: Rc<Door>) {
@@ -269,19 +283,20 @@ fn note(worker: &Worker, door: &Door, ended: hyper::Result<()>) {
 struct Ending<'a> {
     worker: &'a Worker,
     deadline: Deadline,
-    waiting: bool,
+    /// The call after which the task began to wait again.
+    waiting: u32,
     told: bool,
 }
 
 impl<'a> Ending<'a> {
     fn new(worker: &'a Worker) -> Self {
-        Self { worker, deadline: worker.clock.deadline(), waiting: false, told: false }
+        Self { worker, deadline: worker.clock.deadline(), waiting: 0, told: false }
     }
 
-    /// True once. The task waits on the clock from its first poll on, which costs later polls nothing.
+    /// True once. The task waits on the clock from one call to the next, which costs the polls between them nothing.
     fn poll(&mut self, cx: &mut Context<'_>) -> bool {
-        if !self.waiting {
-            self.waiting = true;
+        if self.waiting != self.worker.calls.get() {
+            self.waiting = self.worker.calls.get();
             let _ = self.deadline.poll(cx);
         }
         let now = self.worker.finishing.get() && !self.told;

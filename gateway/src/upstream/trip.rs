@@ -3,13 +3,15 @@
 use super::framing::Piece;
 use super::head::{self, Head, Lie, Step};
 use super::stream::Stream;
-use super::{Failure, Upstream};
+use super::{Body, CONNECT_TIMEOUT, Failure, Reply, Upstream};
 use crate::clock::Deadline;
 use bytes::Bytes;
 use http::Method;
 use http_body::Body as HttpBody;
+use std::future::Future;
 use std::io;
 use std::pin::Pin;
+use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
 /// Interim replies that one request may have; more is a flood.
@@ -25,48 +27,94 @@ pub struct Streamed<B> {
     pub most: u64,
 }
 
-/// A request on its way: writes what is left of it and reads the head of the reply at the same time, since a backend
-/// may answer before it has read everything.
-pub(super) struct Trip<'a, B> {
-    pub(super) upstream: &'a Upstream,
-    pub(super) stream: Stream,
-    pub(super) method: Method,
-    pub(super) out: Vec<u8>,
-    pub(super) sent: usize,
-    pub(super) source: Option<Streamed<B>>,
+/// A request on its way: finds a connection, writes what is left to write and reads the head of the reply at the same
+/// time, since a backend may answer before it has read everything. Dropping it closes the connection.
+pub struct Trip<B> {
+    upstream: Rc<Upstream>,
+    deadline: Deadline,
+    method: Method,
+    way: Way,
+    out: Vec<u8>,
+    sent: usize,
+    source: Option<Streamed<B>>,
     /// A pooled connection may have been closed by the upstream a moment ago.
-    pub(super) pooled: bool,
-    pub(super) head: Vec<u8>,
-    pub(super) interim: u8,
+    pooled: bool,
+    /// The request did not leave whole, so the connection carries no other.
+    broken: bool,
+    interim: u8,
+    head: Vec<u8>,
 }
 
-/// How a trip ended.
-pub(super) enum Landed {
-    /// With a head, the body's piece that came with it, and whether nothing else did.
-    Reply(Head, Piece, bool),
+/// The connection, or how it comes about. Connecting is boxed: it is rare, and as large as a TLS handshake.
+enum Way {
+    Dialing(Pin<Box<dyn Future<Output = io::Result<Stream>>>>),
+    Open(Stream),
+    Closed,
+}
+
+/// What became of the connection under a request.
+enum Snag {
     /// The pooled connection was dead before a byte left: the request may go to a fresh one.
     Stale,
+    Failed(Failure),
 }
 
-impl<B: HttpBody<Data = Bytes> + Unpin> Trip<'_, B> {
-    /// Runs until the head is there, or the deadline passes.
-    pub(super) fn poll(&mut self, cx: &mut Context<'_>, deadline: &mut Deadline) -> Poll<Result<Landed, Failure>> {
-        match self.poll_send(cx, deadline) {
-            Poll::Ready(Err(Sending::Stale)) => return Poll::Ready(Ok(Landed::Stale)),
-            Poll::Ready(Err(Sending::Failed(failure))) => return Poll::Ready(Err(failure)),
-            Poll::Ready(Ok(())) | Poll::Pending => {}
+impl<B: HttpBody<Data = Bytes> + Unpin> Trip<B> {
+    pub(super) fn new(upstream: &Rc<Upstream>, method: Method, request: Vec<u8>, rest: Option<Streamed<B>>) -> Self {
+        let pooled = upstream.pool.take();
+        let mut trip = Self {
+            deadline: upstream.clock.deadline(),
+            upstream: upstream.clone(),
+            method,
+            way: Way::Closed,
+            out: request,
+            sent: 0,
+            source: rest,
+            pooled: pooled.is_some(),
+            broken: false,
+            interim: 0,
+            head: Vec::new(),
+        };
+        match pooled {
+            Some(stream) => trip.set_out(stream),
+            None => trip.dial(),
         }
-        if let Poll::Ready(landed) = self.poll_head(cx) {
-            return Poll::Ready(landed);
-        }
-        deadline.poll(cx).map(|()| Err(Failure::Timeout))
+        trip
     }
 
-    fn poll_send(&mut self, cx: &mut Context<'_>, deadline: &mut Deadline) -> Poll<Result<(), Sending>> {
+    fn dial(&mut self) {
+        self.pooled = false;
+        self.deadline.arm(CONNECT_TIMEOUT);
+        let upstream = self.upstream.clone();
+        self.way = Way::Dialing(Box::pin(async move { upstream.dial().await }));
+    }
+
+    fn set_out(&mut self, stream: Stream) {
+        self.deadline.arm(self.upstream.head_timeout);
+        self.way = Way::Open(stream);
+    }
+
+    fn poll_connected(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Failure>> {
+        let Way::Dialing(dialing) = &mut self.way else { return Poll::Ready(Ok(())) };
+        match dialing.as_mut().poll(cx) {
+            Poll::Ready(Ok(stream)) => Poll::Ready(Ok(self.set_out(stream))),
+            Poll::Ready(Err(cause)) => Poll::Ready(Err(Failure::Unreachable(cause))),
+            Poll::Pending => self.deadline.poll(cx).map(|()| Err(Failure::Unreachable(io::ErrorKind::TimedOut.into()))),
+        }
+    }
+
+    fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Snag>> {
         loop {
+            let Way::Open(stream) = &mut self.way else { return Poll::Ready(Ok(())) };
             while let Some(left) = self.out.get(self.sent..).filter(|left| !left.is_empty()) {
-                match ready!(self.stream.poll_write(cx, left)) {
-                    Ok(0) | Err(_) => return Poll::Ready(self.write_failed()),
+                match ready!(stream.poll_write(cx, left)) {
+                    Ok(0) | Err(_) if self.pooled && self.sent == 0 => return Poll::Ready(Err(Snag::Stale)),
+                    Ok(0) | Err(_) => {
+                        // the upstream may have answered early and hung up: the reply is still read
+                        (self.source, self.broken) = (None, true);
+                        self.out.clear();
+                        return Poll::Ready(Ok(()));
+                    }
                     Ok(n) => {
                         self.sent += n;
                         self.pooled = false;
@@ -78,34 +126,24 @@ impl<B: HttpBody<Data = Bytes> + Unpin> Trip<'_, B> {
                 self.sent = 0;
             }
             if self.source.is_none() {
-                return self.stream.poll_flush(cx).map(|_| Ok(()));
+                return stream.poll_flush(cx).map(|_| Ok(()));
             }
-            ready!(self.poll_source(cx))?;
-            deadline.arm(self.upstream.head_timeout); // an upload that moves is not waiting for its reply
+            ready!(self.poll_source(cx)).map_err(Snag::Failed)?;
+            self.deadline.arm(self.upstream.head_timeout); // an upload that moves is not waiting for its reply
         }
     }
 
-    /// After the first byte has left, the upstream may have answered early and hung up: the reply is still read.
-    fn write_failed(&mut self) -> Result<(), Sending> {
-        if self.pooled && self.sent == 0 {
-            return Err(Sending::Stale);
-        }
-        self.source = None;
-        self.out.clear();
-        Ok(())
-    }
-
-    fn poll_source(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Sending>> {
+    fn poll_source(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Failure>> {
         let Some(source) = self.source.as_mut() else { return Poll::Ready(Ok(())) };
         let frame = ready!(Pin::new(&mut source.body).poll_frame(cx));
         let data = match frame {
             Some(Ok(frame)) => frame.into_data().unwrap_or_default(), // trailers of a request are not passed on
-            Some(Err(_)) => return Poll::Ready(Err(Sending::Failed(Failure::BodyIncomplete))),
+            Some(Err(_)) => return Poll::Ready(Err(Failure::BodyIncomplete)),
             None => {
                 if source.length.is_none() {
                     self.out.extend_from_slice(b"0\r\n\r\n");
                 } else if source.length != Some(0) {
-                    return Poll::Ready(Err(Sending::Failed(Failure::BodyIncomplete)));
+                    return Poll::Ready(Err(Failure::BodyIncomplete));
                 }
                 self.source = None;
                 return Poll::Ready(Ok(()));
@@ -113,7 +151,7 @@ impl<B: HttpBody<Data = Bytes> + Unpin> Trip<'_, B> {
         };
         let size = data.len() as u64;
         let Some(most) = source.most.checked_sub(size) else {
-            return Poll::Ready(Err(Sending::Failed(Failure::BodyTooLarge)));
+            return Poll::Ready(Err(Failure::BodyTooLarge));
         };
         source.most = most;
         match &mut source.length {
@@ -122,7 +160,7 @@ impl<B: HttpBody<Data = Bytes> + Unpin> Trip<'_, B> {
                     *left = rest;
                     self.out.extend_from_slice(&data);
                 }
-                None => return Poll::Ready(Err(Sending::Failed(Failure::BodyIncomplete))),
+                None => return Poll::Ready(Err(Failure::BodyIncomplete)),
             },
             None if data.is_empty() => {} // an empty chunk would be the last one
             None => {
@@ -134,17 +172,28 @@ impl<B: HttpBody<Data = Bytes> + Unpin> Trip<'_, B> {
         Poll::Ready(Ok(()))
     }
 
-    fn poll_head(&mut self, cx: &mut Context<'_>) -> Poll<Result<Landed, Failure>> {
-        let upstream = self.upstream;
+    fn poll_head(&mut self, cx: &mut Context<'_>) -> Poll<Result<Reply, Failure>> {
         loop {
-            let landed = upstream.scratch(|scratch| {
-                let read = ready!(self.stream.poll_read(cx, scratch));
+            let upstream = self.upstream.clone();
+            let landed = ready!(upstream.scratch(|scratch| {
+                let Way::Open(stream) = &mut self.way else { return Poll::Ready(Err(Failure::Closed)) };
+                let read = ready!(stream.poll_read(cx, scratch));
                 Poll::Ready(self.landed(read, scratch.filled()))
-            });
-            if let Some(landed) = ready!(landed).transpose() {
-                return Poll::Ready(landed);
+            }))?;
+            if let Some((head, piece, clean)) = landed {
+                return Poll::Ready(self.reply(head, piece, clean));
             }
         }
+    }
+
+    fn reply(&mut self, head: Head, piece: Piece, clean: bool) -> Result<Reply, Failure> {
+        let Way::Open(stream) = std::mem::replace(&mut self.way, Way::Closed) else { return Err(Failure::Closed) };
+        let Head { status, headers, events, framing, reusable } = head;
+        let whole = self.out.is_empty() && self.source.is_none() && !self.broken;
+        let body = Body::new(self.upstream.clone(), stream, framing, reusable && whole, piece, clean);
+        let mut deadline = std::mem::replace(&mut self.deadline, self.upstream.clock.deadline());
+        deadline.disarm();
+        Ok(Reply { status, headers, events, body, deadline })
     }
 
     /// Looks at what one read brought: the common head comes whole and is parsed where it lies.
@@ -181,14 +230,35 @@ impl<B: HttpBody<Data = Bytes> + Unpin> Trip<'_, B> {
                     let rest = input.get(length..).unwrap_or_default();
                     let piece = head.framing.take(rest).map_err(Failure::Invalid)?;
                     let clean = piece.used == rest.len();
-                    return Ok(Some(Landed::Reply(head, piece, clean)));
+                    return Ok(Some((head, piece, clean)));
                 }
             }
         }
     }
 }
 
-enum Sending {
-    Stale,
-    Failed(Failure),
+/// A head, the body's piece that came with it, and whether nothing else did.
+type Landed = (Head, Piece, bool);
+
+impl<B: HttpBody<Data = Bytes> + Unpin> Future for Trip<B> {
+    type Output = Result<Reply, Failure>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let trip = self.get_mut();
+        loop {
+            ready!(trip.poll_connected(cx))?;
+            match trip.poll_send(cx) {
+                Poll::Ready(Err(Snag::Stale)) => {
+                    trip.dial();
+                    continue;
+                }
+                Poll::Ready(Err(Snag::Failed(failure))) => return Poll::Ready(Err(failure)),
+                Poll::Ready(Ok(())) | Poll::Pending => {}
+            }
+            return match trip.poll_head(cx) {
+                Poll::Pending => trip.deadline.poll(cx).map(|()| Err(Failure::Timeout)),
+                landed => landed,
+            };
+        }
+    }
 }

@@ -1,0 +1,129 @@
+//! Files that change while the gateway runs: the keys file, and the certificate with its key.
+//!
+//! One task looks at their contents four times a second (renames, mounts, editors and network file systems all tell of
+//! changes in different ways, or not at all, but contents are contents) and, in the same breath, at the clock, because a
+//! key may begin or end by time alone. What changed is read, built whole and swapped whole; what cannot be used leaves
+//! everything as it runs.
+
+mod changes;
+mod watched;
+
+use super::tls::Identity;
+use super::{ServeError, Shared, certificate_of, identity, origins};
+use crate::access::Access;
+use crate::config::settings::Settings;
+use crate::config::{ConfigError, keys_file};
+use crate::record::{Live, Meters, ReloadedFile};
+use changes::Changes;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+use tokio::signal::unix::Signal;
+use tokio::time::MissedTickBehavior;
+use tracing::{error, info, warn};
+use watched::{Attempt, Watched};
+
+/// How often files and clock are looked at.
+const INTERVAL: Duration = Duration::from_millis(250);
+
+/// What is watched, and what was last seen of it.
+pub(super) struct Reload {
+    settings: Arc<Settings>,
+    keys: Watched,
+    pair: Watched,
+    warnings: Vec<ConfigError>,
+}
+
+impl Reload {
+    /// Takes note of the files as they are. Before they are read for the first time, so that no change is missed.
+    pub(super) fn of(settings: &Settings) -> Self {
+        let tls = &settings.tls;
+        Self {
+            keys: Watched::of(vec![settings.keys_file.clone()]),
+            pair: Watched::of(vec![tls.certificate.clone(), tls.private_key.clone()]),
+            warnings: keys_file::warnings(&settings.keys_file),
+            settings: Arc::new(settings.clone()),
+        }
+    }
+
+    /// Looks for as long as the process lives; `hangup` makes it look at once.
+    pub(super) async fn run(mut self, shared: Arc<Shared>, mut hangup: Signal) {
+        let mut ticks = tokio::time::interval(INTERVAL);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let settings = self.settings.clone();
+        loop {
+            let asked = tokio::select! {
+                _ = ticks.tick() => false,
+                _ = hangup.recv() => true,
+            };
+            let shared = shared.clone();
+            // a file may lie on a network that does not answer: nothing else has to wait for it
+            let looked = tokio::task::spawn_blocking(move || {
+                self.look(&shared, SystemTime::now(), asked);
+                self
+            });
+            self = match looked.await {
+                Ok(looked) => looked,
+                Err(fault) if fault.is_panic() => {
+                    error!("a fault of ours broke a reload off; the files are watched on");
+                    Self::of(&settings)
+                }
+                Err(_) => return,
+            };
+        }
+    }
+
+    /// One look. Whoever `asked` for it also wants what failed before to be tried again.
+    fn look(&mut self, shared: &Shared, now: SystemTime, asked: bool) {
+        self.look_at_keys(shared, now, asked);
+        self.look_at_certificate(shared, asked);
+        if shared.live.load().access.is_stale(now) {
+            replace(shared, now, |access| access.renew(now));
+        }
+    }
+
+    fn look_at_keys(&mut self, shared: &Shared, now: SystemTime, asked: bool) {
+        let file = &self.settings.keys_file;
+        let load = || {
+            let access = shared.live.load_full();
+            let rebuild = |rows| access.access.rebuild(rows, now).map_err(|error| ConfigError::of_file(file, error));
+            keys_file::read(file).and_then(rebuild)
+        };
+        match self.keys.look(asked, load) {
+            Attempt::None => return,
+            Attempt::Loaded(access) => {
+                let before = shared.live.load_full();
+                let changes = Changes::between(&before.access, &access);
+                replace(shared, now, |_| access);
+                changes.log(file);
+                shared.metrics.reloaded(ReloadedFile::Keys, Some(now));
+            }
+            Attempt::Failed { error, news } => {
+                if news {
+                    warn!("{error}; the keys that are in use stay in use");
+                }
+                shared.metrics.reloaded(ReloadedFile::Keys, None);
+            }
+        }
+        let warnings = keys_file::warnings(file);
+        if warnings != self.warnings {
+            warnings.iter().for_each(|warning| warn!("{warning}"));
+            self.warnings = warnings;
+        }
+    }
+
+    fn look_at_certificate(&mut self, shared: &Shared, asked: bool) {
+        match self.pair.look(asked, || identity(&self.settings)) {
+            Attempt::None => {}
+            Attempt::Loaded(identity) => {
+                present(shared, &self.settings, &identity);
+                shared.metrics.reloaded(ReloadedFile::Certificate, Some(SystemTime::now()));
+            }
+            Attempt::Failed { error, news } => {
+                if news {
+                    complain(&error);
+                }
+                shared.metrics.reloaded(ReloadedFile::Certificate, None);
+            }
+        }
+    }
+}

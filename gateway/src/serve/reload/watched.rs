@@ -1,0 +1,161 @@
+//! Whether files have other contents than when they were last looked at.
+
+use aws_lc_rs::digest::{Context, SHA256};
+use std::fmt::Display;
+use std::io::{self, ErrorKind, Read};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use zeroize::Zeroizing;
+
+/// A change is only believed when it is still there after this time: who is in the middle of writing a file, or the second
+/// file of two, is then done.
+const SETTLE: Duration = Duration::from_millis(25);
+
+/// What failed is quietly tried again after this many looks: a certificate's time may have come.
+const PATIENCE: u32 = 20;
+
+/// Files that are loaded together. Their contents are not kept, only a digest: one of them is a private key.
+pub(super) struct Watched {
+    files: Vec<PathBuf>,
+    seen: Seen,
+    /// What was wrong with what was seen.
+    complaint: Option<String>,
+    /// Looks since that was found out.
+    looks: u32,
+}
+
+/// What a look came to.
+pub(super) enum Attempt<T, E> {
+    /// Nothing new.
+    None,
+    /// New contents, and good ones.
+    Loaded(T),
+    /// Contents that cannot be used.
+    Failed {
+        /// Why.
+        error: E,
+        /// Whether this was not said before.
+        news: bool,
+    },
+}
+
+/// A file's contents, or why it cannot be read.
+type Seen = Vec<Result<[u8; 32], ErrorKind>>;
+
+impl Watched {
+    /// The files as they are now, which is what the process is about to run with.
+    pub(super) fn of(files: Vec<PathBuf>) -> Self {
+        Self { seen: seen(&files), files, complaint: None, looks: 0 }
+    }
+
+    /// Loads the files if their contents are not what they were, or if that failed and is due again or `asked` for. Files
+    /// that change while they are looked at are left for the next look.
+    pub(super) fn look<T, E: Display>(&mut self, asked: bool, load: impl FnOnce() -> Result<T, E>) -> Attempt<T, E> {
+        let now = seen(&self.files);
+        let changed = now != self.seen;
+        self.looks = self.looks.wrapping_add(1);
+        let again = self.complaint.is_some() && (asked || self.looks.is_multiple_of(PATIENCE));
+        if !changed && !again {
+            return Attempt::None;
+        }
+        if changed {
+            std::thread::sleep(SETTLE);
+        }
+        let loaded = load();
+        if seen(&self.files) != now {
+            return Attempt::None;
+        }
+        self.seen = now;
+        match loaded {
+            Ok(loaded) => {
+                self.complaint = None;
+                Attempt::Loaded(loaded)
+            }
+            Err(error) => {
+                let complaint = error.to_string();
+                let news = changed || self.complaint.as_ref() != Some(&complaint);
+                self.complaint = Some(complaint);
+                Attempt::Failed { error, news }
+            }
+        }
+    }
+}
+
+fn seen(files: &[PathBuf]) -> Seen {
+    files.iter().map(|file| digest(file).map_err(|error| error.kind())).collect()
+}
+
+fn digest(file: &Path) -> io::Result<[u8; 32]> {
+    let mut file = std::fs::File::open(file)?;
+    let mut context = Context::new(&SHA256);
+    let mut part = Zeroizing::new([0; 8192]);
+    loop {
+        match file.read(&mut part[..]) {
+            Ok(0) => break,
+            Ok(length) => context.update(part.get(..length).unwrap_or_default()),
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    <[u8; 32]>::try_from(context.finish().as_ref()).map_err(io::Error::other)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a look says when the file can be loaded if it holds `good`.
+    fn look(watched: &mut Watched, asked: bool) -> &'static str {
+        let file = watched.files[0].clone();
+        let load = || match std::fs::read_to_string(file) {
+            Ok(text) if text.starts_with("good") => Ok(()),
+            Ok(_) => Err("bad"),
+            Err(_) => Err("gone"),
+        };
+        match watched.look(asked, load) {
+            Attempt::None => "none",
+            Attempt::Loaded(()) => "loaded",
+            Attempt::Failed { news: true, .. } => "failed",
+            Attempt::Failed { news: false, .. } => "failed again",
+        }
+    }
+
+    #[test]
+    fn new_contents_are_tried_once_and_failures_again_when_asked() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("f");
+        let write = |text: &str| std::fs::write(&file, text).unwrap();
+        write("good 1");
+        let mut watched = Watched::of(vec![file.clone()]);
+        let mut said = |asked| look(&mut watched, asked);
+        assert_eq!((said(false), said(true)), ("none", "none"));
+        write("good 2");
+        assert_eq!((said(false), said(false)), ("loaded", "none"));
+        write("bad 1");
+        assert_eq!((said(false), said(false), said(true)), ("failed", "none", "failed again"));
+        write("bad 2");
+        assert_eq!((said(false), said(false)), ("failed", "none"));
+        std::fs::remove_file(&file).unwrap();
+        assert_eq!((said(false), said(false)), ("failed", "none"));
+        write("good 2");
+        assert_eq!((said(false), said(true)), ("loaded", "none"));
+        write("bad 2");
+        let looks: Vec<_> = (0..PATIENCE).map(|_| said(false)).collect();
+        assert_eq!(looks.iter().filter(|look| **look == "failed").count(), 1, "{looks:?}");
+        assert!(looks.iter().filter(|look| **look == "failed again").count() <= 1, "{looks:?}");
+    }
+
+    #[test]
+    fn what_changes_while_it_is_loaded_waits_for_the_next_look() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("f");
+        let mut watched = Watched::of(vec![file.clone()]);
+        std::fs::write(&file, "half").unwrap();
+        let unsettled = watched.look(false, || {
+            std::fs::write(&file, "good").unwrap();
+            Err::<(), _>("half-written")
+        });
+        assert!(matches!(unsettled, Attempt::None));
+        assert_eq!(look(&mut watched, false), "loaded");
+    }
+}
