@@ -138,7 +138,8 @@ build() {
   command -v cargo >/dev/null || fail "there is no cargo; install Rust 1.88 or later (https://rustup.rs)"
   say 'building in release (minutes the first time, seconds from then on)'
   attended env -u CARGO_BUILD_TARGET cargo build --release --locked --target-dir target \
-    -p gateway -p weather-backend -p gateway-examples --bins || fail 'the build failed, see above'
+    -p gateway -p weather-backend -p gateway-examples \
+    --bin gateway --bin weather-backend --bin weather-client || fail 'the build failed, see above'
 }
 
 write_settings() {
@@ -233,35 +234,35 @@ ask_forecast() {
 
 print_commands() {
   local url="https://localhost:$port/mcp"
-  printf '\nIn another terminal:\n\n  cd %q\n' "$PWD"
+  printf '\nIn another terminal:\n\ncd %q\n' "$PWD"
   cat <<COMMANDS
 
-  # the example client
-  target/release/weather-client --url $url --ca $directory/ca.pem --key-file $directory/api-key alerts CA
+# the example client
+target/release/weather-client --url $url --ca $directory/ca.pem --key-file $directory/api-key alerts CA
 
-  # curl; the key does not show in the list of processes
-  printf 'X-API-Key: %s' "\$(cat $directory/api-key)" | curl --cacert $directory/ca.pem -H @- \\
-    -H 'Content-Type: application/json' -H 'Accept: application/json, text/event-stream' \\
-    -d '{"jsonrpc":"2.0","id":1,"method":"tools/list"}' $url
+# curl; the key does not show in the list of processes
+printf 'X-API-Key: %s' "\$(cat $directory/api-key)" | curl --cacert $directory/ca.pem -H @- \\
+  -H 'Content-Type: application/json' -H 'Accept: application/json, text/event-stream' \\
+  -d '{"jsonrpc":"2.0","id":1,"method":"tools/list"}' $url
 
-  # Python, after: pip install 'mcp>=2.3'
-  SSL_CERT_FILE=$directory/ca.pem python3 -c '
-  import asyncio, httpx2, mcp
-  from mcp.client.streamable_http import streamable_http_client
-  async def main():
-      key = {"X-API-Key": open("$directory/api-key").read().strip()}
-      async with httpx2.AsyncClient(headers=key, timeout=90) as http:
-          async with mcp.Client(streamable_http_client("$url", http_client=http)) as client:
-              print(await client.call_tool("get_alerts", {"state": "CA"}))
-  asyncio.run(main())'
+# Python, after: pip install 'mcp>=2.3'
+SSL_CERT_FILE=$directory/ca.pem python3 -c '
+import asyncio, httpx2, mcp
+from mcp.client.streamable_http import streamable_http_client
+async def main():
+    key = {"X-API-Key": open("$directory/api-key").read().strip()}
+    async with httpx2.AsyncClient(headers=key, timeout=90) as http:
+        async with mcp.Client(streamable_http_client("$url", http_client=http)) as client:
+            print(await client.call_tool("get_alerts", {"state": "CA"}))
+asyncio.run(main())'
 
-  # Claude Code
-  claude mcp add --transport http weather $url --header "X-API-Key: \$(cat $directory/api-key)"
-  NODE_EXTRA_CA_CERTS="\$PWD/$directory/ca.pem" claude
+# Claude Code
+claude mcp add --transport http weather $url --header "X-API-Key: \$(cat $directory/api-key)"
+NODE_EXTRA_CA_CERTS="\$PWD/$directory/ca.pem" claude
 
-  # what an operator sees, and the keys
-  curl http://127.0.0.1:$admin_port/metrics
-  target/release/gateway --config $directory/gateway.toml keys list
+# what an operator sees, and the keys
+curl http://127.0.0.1:$admin_port/metrics
+target/release/gateway --config $directory/gateway.toml keys list
 COMMANDS
 }
 
