@@ -175,7 +175,7 @@ impl Gateway {
         };
         let response = match judged {
             Ok((permit, asked)) => match self.forward(permit, letter, asked).await {
-                Ok(reply) => relay(reply, exchange),
+                Ok(reply) => relay(reply, exchange, self.closing.clone()),
                 Err(failure) => refuse(&refused(&failure), exchange),
             },
             Err(refusal) => refuse(&refusal, exchange),
@@ -355,14 +355,15 @@ fn refused(failure: &Failure) -> Refusal {
     reject.into()
 }
 
-fn relay(reply: Reply, mut exchange: Exchange) -> Response<ReplyBody> {
+fn relay(reply: Reply, mut exchange: Exchange, closing: Rc<Cell<bool>>) -> Response<ReplyBody> {
     const NO: HeaderValue = HeaderValue::from_static("no");
     let Reply { status, mut headers, events, body, deadline } = reply;
     if events {
         headers.insert("x-accel-buffering", NO);
     }
     exchange.relayed(status, events);
-    let mut response = Response::new(ReplyBody::Relayed(Relay::new(body, exchange, deadline)));
+    let relay = Relay::new(body, events, exchange, deadline, closing);
+    let mut response = Response::new(ReplyBody::Relayed(relay));
     *response.status_mut() = status;
     *response.headers_mut() = headers;
     response

@@ -8,7 +8,7 @@ mod metrics;
 pub use exchange::{Exchange, Recorder};
 pub use live::{Follow, Live, Snapshot};
 pub use meters::{HttpMethod, Meters, WorkerMeters};
-pub use metrics::{Certificate, Metrics};
+pub use metrics::{Certificate, Metrics, ReloadedFile};
 
 use crate::reject::Reject;
 use http::StatusCode;

@@ -4,6 +4,7 @@ pub mod admin;
 mod drain;
 mod listener;
 mod logging;
+mod reload;
 mod remote;
 pub mod tls;
 mod worker;
@@ -20,6 +21,7 @@ use admin::Admin;
 use arc_swap::ArcSwap;
 use drain::Drain;
 use listener::Listeners;
+use reload::Reload;
 use rustls::ServerConfig;
 use std::io;
 use std::path::Path;
@@ -28,6 +30,7 @@ use std::thread::JoinHandle;
 use std::time::SystemTime;
 use tls::{Identity, TlsError};
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::watch;
 use tracing::{info, warn};
 
 /// Why the process did not serve.
@@ -79,6 +82,8 @@ struct Shared {
     routes: Arc<Routes>,
     metrics: Arc<Metrics>,
     drain: Drain,
+    /// Rung when a lease has ended, so that streams look.
+    bell: watch::Sender<()>,
     upstream: UpstreamSettings,
     connector: Option<crate::upstream::Connector>,
     limits: crate::config::settings::Limits,
@@ -91,6 +96,7 @@ struct Shared {
 pub fn run(config: &Path) -> Result<(), ServeError> {
     let settings = Settings::read(config)?;
     logging::start(&settings.log);
+    let reload = Reload::of(&settings);
     let identity = identity(&settings)?;
     let access = Access::build(keys_file::read(&settings.keys_file)?)
         .map_err(|error| ConfigError::of_file(&settings.keys_file, error))?;
@@ -101,12 +107,20 @@ pub fn run(config: &Path) -> Result<(), ServeError> {
     let listeners = Listeners::bind(&settings.listen, workers)?;
     announce(&settings, &listeners, workers, &shared);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(live(&settings, shared, listeners))
+    let ended = runtime.block_on(live(&settings, shared, listeners, reload));
+    runtime.shutdown_background(); // a look at a file, or a worker that was told to end at once, is not waited for
+    ended
 }
 
 /// From the first connection to the last.
-async fn live(settings: &Settings, shared: Arc<Shared>, listeners: Listeners) -> Result<(), ServeError> {
+async fn live(
+    settings: &Settings,
+    shared: Arc<Shared>,
+    listeners: Listeners,
+    reload: Reload,
+) -> Result<(), ServeError> {
     let mut signals = Signals::new()?;
+    let hangup = signal(SignalKind::hangup())?;
     let threads = listeners
         .workers
         .into_iter()
@@ -115,6 +129,7 @@ async fn live(settings: &Settings, shared: Arc<Shared>, listeners: Listeners) ->
         .collect::<io::Result<Vec<_>>>()?;
     let admin = Admin { metrics: shared.metrics.clone(), phase: shared.drain.watch() };
     let admin = tokio::spawn(admin.serve(listeners.admin));
+    tokio::spawn(reload.run(shared.clone(), hangup));
     info!("ready");
     let name = signals.next().await;
     info!(signal = name, streams = shared.metrics.streams_open(), "draining");
@@ -162,21 +177,29 @@ fn share(settings: &Settings, identity: &Identity, access: Access, workers: usiz
     let routes = &settings.routes;
     let meters = Meters::build(&access, workers, &Meters::default());
     let live = Arc::new(ArcSwap::from_pointee(Live { access, meters }));
-    let name = identity.names.first().cloned().unwrap_or_default();
-    let certificate = Certificate { name, not_after: identity.not_after };
     let labels = Routes::labels(&routes.protected, &routes.public);
-    let hosts = if settings.listen.public_hosts.is_empty() { &identity.names } else { &settings.listen.public_hosts };
     Ok(Shared {
-        metrics: Arc::new(Metrics::new(workers, labels, live.clone(), certificate)),
+        metrics: Arc::new(Metrics::new(workers, labels, live.clone(), certificate(identity))),
         live,
         server: ArcSwap::new(identity.server.clone()),
-        origins: Arc::new(ArcSwap::from_pointee(Origins::new(hosts, &settings.listen.allowed_origins))),
+        origins: Arc::new(ArcSwap::from_pointee(origins(settings, identity))),
         routes: Arc::new(Routes::new(&routes.protected, &routes.public)),
         drain: Drain::default(),
+        bell: watch::Sender::new(()),
         connector: remote::connector(&settings.upstream)?,
         upstream: settings.upstream.clone(),
         limits: settings.limits.clone(),
     })
+}
+
+fn certificate(identity: &Identity) -> Certificate {
+    Certificate { name: identity.names.first().cloned().unwrap_or_default(), not_after: identity.not_after }
+}
+
+fn origins(settings: &Settings, identity: &Identity) -> Origins {
+    let listen = &settings.listen;
+    let hosts = if listen.public_hosts.is_empty() { &identity.names } else { &listen.public_hosts };
+    Origins::new(hosts, &listen.allowed_origins)
 }
 
 fn announce(settings: &Settings, listeners: &Listeners, workers: usize, shared: &Shared) {

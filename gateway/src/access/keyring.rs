@@ -116,7 +116,7 @@ impl fmt::Display for KeyId {
 }
 
 /// One `[[client.key]]` as meant.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyRow {
     /// Public id.
     pub id: KeyId,

@@ -16,6 +16,7 @@ use std::time::Duration;
 const GRACE: Duration = Duration::from_millis(300);
 
 /// A whole answer of ours, or what the upstream sends, frame by frame as it comes.
+#[expect(clippy::large_enum_variant, reason = "a box would be an allocation for each request")]
 pub enum ReplyBody {
     /// Ours.
     Whole(Bytes),

@@ -13,6 +13,7 @@ use prometheus::proto::{
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::SystemTime;
 
 /// Label of requests that belong to no client; no client id begins with `-`.
@@ -33,13 +34,57 @@ pub struct Metrics {
     routes: Vec<String>,
     live: Arc<ArcSwap<Live>>,
     certificate: ArcSwap<Certificate>,
+    reloads: [Reload; 2],
+}
+
+/// What is read again while the process runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReloadedFile {
+    /// The keys file.
+    Keys,
+    /// The certificate chain with its private key.
+    Certificate,
+}
+
+impl ReloadedFile {
+    const ALL: [ReloadedFile; 2] = [ReloadedFile::Keys, ReloadedFile::Certificate];
+
+    const fn word(self) -> &'static str {
+        match self {
+            ReloadedFile::Keys => "keys",
+            ReloadedFile::Certificate => "certificate",
+        }
+    }
+}
+
+/// How the last try to read a file went, and when one last went well.
+struct Reload {
+    ok: AtomicBool,
+    millis: AtomicU64,
 }
 
 impl Metrics {
     /// For `workers` workers; `routes` are the labels of the route numbers.
     pub fn new(workers: usize, routes: Vec<String>, live: Arc<ArcSwap<Live>>, certificate: Certificate) -> Self {
         let workers = (0..workers).map(|_| WorkerMeters::default()).collect();
-        Self { workers, routes, live, certificate: ArcSwap::from_pointee(certificate) }
+        let reloads = [(); 2].map(|()| Reload { ok: AtomicBool::new(true), millis: AtomicU64::new(0) });
+        let metrics = Self { workers, routes, live, certificate: ArcSwap::from_pointee(certificate), reloads };
+        ReloadedFile::ALL.into_iter().for_each(|file| metrics.reloaded(file, Some(SystemTime::now())));
+        metrics
+    }
+
+    /// How many workers there are.
+    pub fn workers(&self) -> usize {
+        self.workers.len()
+    }
+
+    /// Tells that a file was read again: when, or that it cannot be used and what was read before stays in use.
+    pub fn reloaded(&self, file: ReloadedFile, loaded: Option<SystemTime>) {
+        let Some(reload) = self.reloads.get(file as usize) else { return };
+        reload.ok.store(loaded.is_some(), Relaxed);
+        if let Some(when) = loaded {
+            reload.millis.store((seconds(when) * 1e3) as u64, Relaxed);
+        }
     }
 
     /// The counters of one worker.
@@ -77,6 +122,7 @@ impl Metrics {
         let live = self.live.load();
         let mut families = vec![self.requests(&live), self.decisions(), self.durations(), self.streams(&live)];
         families.extend([key_expiry(&live.access), self.certificate_expiry()]);
+        families.extend(self.reloads());
         families.extend(self.connections());
         families.push(build());
         families.extend(process());
@@ -154,6 +200,27 @@ impl Metrics {
             MetricType::GAUGE,
             [row],
         )
+    }
+
+    fn reloads(&self) -> [MetricFamily; 2] {
+        let rows = |value: fn(&Reload) -> f64| {
+            let row = move |(file, reload): (ReloadedFile, &Reload)| gauge(&[("file", file.word())], value(reload));
+            ReloadedFile::ALL.into_iter().zip(&self.reloads).map(row)
+        };
+        [
+            family(
+                "gateway_config_reload_ok",
+                "1 if the file is in use as it stands, 0 if it cannot be used and what was read before stays in use.",
+                MetricType::GAUGE,
+                rows(|reload| f64::from(u8::from(reload.ok.load(Relaxed)))),
+            ),
+            family(
+                "gateway_config_reload_timestamp_seconds",
+                "When the file was last read and taken into use, in Unix time.",
+                MetricType::GAUGE,
+                rows(|reload| reload.millis.load(Relaxed) as f64 / 1e3),
+            ),
+        ]
     }
 
     fn connections(&self) -> [MetricFamily; 3] {

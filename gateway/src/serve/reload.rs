@@ -8,11 +8,10 @@
 mod changes;
 mod watched;
 
-use super::tls::Identity;
-use super::{ServeError, Shared, certificate_of, identity, origins};
+use super::{Shared, certificate, identity, origins};
 use crate::access::Access;
 use crate::config::settings::Settings;
-use crate::config::{ConfigError, keys_file};
+use crate::config::{ConfigError, keys_file, moment};
 use crate::record::{Live, Meters, ReloadedFile};
 use changes::Changes;
 use std::sync::Arc;
@@ -24,6 +23,8 @@ use watched::{Attempt, Watched};
 
 /// How often files and clock are looked at.
 const INTERVAL: Duration = Duration::from_millis(250);
+/// Most keys that are named when they end at once.
+const MOST: usize = 20;
 
 /// What is watched, and what was last seen of it.
 pub(super) struct Reload {
@@ -77,23 +78,23 @@ impl Reload {
         self.look_at_keys(shared, now, asked);
         self.look_at_certificate(shared, asked);
         if shared.live.load().access.is_stale(now) {
-            replace(shared, now, |access| access.renew(now));
+            let renewed = shared.live.load().access.renew(now);
+            replace(shared, renewed);
         }
     }
 
     fn look_at_keys(&mut self, shared: &Shared, now: SystemTime, asked: bool) {
         let file = &self.settings.keys_file;
+        let before = shared.live.load_full();
         let load = || {
-            let access = shared.live.load_full();
-            let rebuild = |rows| access.access.rebuild(rows, now).map_err(|error| ConfigError::of_file(file, error));
+            let rebuild = |rows| before.access.rebuild(rows, now).map_err(|error| ConfigError::of_file(file, error));
             keys_file::read(file).and_then(rebuild)
         };
         match self.keys.look(asked, load) {
             Attempt::None => return,
             Attempt::Loaded(access) => {
-                let before = shared.live.load_full();
                 let changes = Changes::between(&before.access, &access);
-                replace(shared, now, |_| access);
+                replace(shared, access);
                 changes.log(file);
                 shared.metrics.reloaded(ReloadedFile::Keys, Some(now));
             }
@@ -115,15 +116,40 @@ impl Reload {
         match self.pair.look(asked, || identity(&self.settings)) {
             Attempt::None => {}
             Attempt::Loaded(identity) => {
-                present(shared, &self.settings, &identity);
+                let certificate = certificate(&identity);
+                info!(
+                    names = identity.names.join(" "),
+                    ends = moment::text(identity.not_after),
+                    "reloaded the certificate"
+                );
+                shared.origins.store(Arc::new(origins(&self.settings, &identity)));
+                shared.metrics.renew(certificate);
+                shared.server.store(identity.server);
                 shared.metrics.reloaded(ReloadedFile::Certificate, Some(SystemTime::now()));
             }
             Attempt::Failed { error, news } => {
                 if news {
-                    complain(&error);
+                    warn!("{error}; the certificate that is in use stays in use");
                 }
                 shared.metrics.reloaded(ReloadedFile::Certificate, None);
             }
         }
+    }
+}
+
+/// Swaps a snapshot in and ends what it ended, in this order: whoever is authenticated by the old one meanwhile finds its
+/// lease ended.
+fn replace(shared: &Shared, access: Access) {
+    let before = shared.live.load_full();
+    let meters = Meters::build(&access, shared.metrics.workers(), &before.meters);
+    let after = Arc::new(Live { access, meters });
+    shared.live.store(after.clone());
+    let ended = before.access.end_leases(&after.access);
+    for (client, key, reason) in ended.iter().take(MOST) {
+        info!(client = client.id().as_str(), key_id = key.id().as_str(), reason = reason.word(), "a key has ended");
+    }
+    if !ended.is_empty() {
+        info!(keys = ended.len(), "streams of these keys end");
+        shared.bell.send_replace(());
     }
 }
