@@ -177,7 +177,7 @@ async fn and_a_body_of_any_framing_is_judged_whole() {
             let mut client = gateway.client(protocol).await;
             let allowed = call("get_alerts", padding);
             client.ask(&allowed).await.with(200);
-            assert!(origin.last().body == allowed.body.unwrap());
+            assert!(origin.last().body == allowed.body.unwrap(), "{protocol:?}: it came changed");
             client.ask(&call("get_forecast", padding)).await.refuses(403, -32003, json!(7));
         }
         // the name stands in the last chunk
@@ -195,6 +195,19 @@ async fn and_a_body_of_any_framing_is_judged_whole() {
         }
         client.send("0\r\n\r\n").await;
         client.reply().await.refuses(403, -32003, json!(7));
+    }
+}
+
+#[tokio::test]
+async fn and_a_body_of_untold_length_arrives_as_it_was_judged() {
+    let Stage { origin, gateway, alerts, .. } = stage().await;
+    for padding in [0, 100_000] {
+        for protocol in Protocol::BOTH {
+            let padding = json!({"padding": "x".repeat(padding)});
+            let ask = Ask::call(7, "get_alerts", padding).untold().key(&alerts.secret);
+            gateway.client(protocol).await.ask(&ask).await.with(200);
+            assert!(origin.last().body == ask.body.unwrap(), "{protocol:?}: it came changed");
+        }
     }
 }
 

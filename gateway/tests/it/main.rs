@@ -21,6 +21,8 @@ mod all_workers_serve;
 #[cfg(test)]
 mod drain_lets_streams_finish;
 #[cfg(test)]
+mod each_client_gets_its_own_answer;
+#[cfg(test)]
 mod each_request_leaves_one_line;
 #[cfg(test)]
 mod events_arrive_one_by_one;
@@ -52,5 +54,7 @@ mod tls_is_1_2_or_1_3;
 mod tools_are_listed_and_called;
 #[cfg(test)]
 mod unknown_paths_are_json_404;
+#[cfg(test)]
+mod upgrades_are_refused;
 #[cfg(test)]
 mod wrong_keys_are_refused;

@@ -61,6 +61,13 @@ impl Http2 {
         Incoming::Two(self.open(ask).await).reply().await
     }
 
+    /// Sends CONNECT in its h2 form (RFC 9113, section 8.5); gives the status, nothing if the stream was reset.
+    pub(crate) async fn connect(&mut self, key: &str) -> Option<u16> {
+        let request = http::Request::connect(&*self.authority).header("x-api-key", key).body(()).expect("a request");
+        let (response, _out) = self.requests.send_request(request, false).expect("a request that h2 can carry");
+        awaited("an answer to CONNECT", response).await.ok().map(|response| response.status().as_u16())
+    }
+
     /// Waits until the gateway says that it takes no more requests here (GOAWAY).
     pub(crate) async fn told_to_go_away(&mut self) {
         let told = eventually("GOAWAY from the gateway", async || {
