@@ -1,7 +1,7 @@
 //! A message of a client: what is judged is JSON, and observing it says the same.
 #![no_main]
 
-use gateway::mcp::{Call, Mirrored};
+use gateway::mcp::{Call, Method, Mirrored};
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
 
@@ -12,6 +12,9 @@ fuzz_target!(|body: &[u8]| {
         match serde_json::from_slice::<Value>(body) {
             Ok(message) => {
                 assert_eq!(message["method"].as_str().unwrap_or_default(), judged.method_text());
+                let resources = message["params"]["notifications"]["resourceSubscriptions"].as_array();
+                let resources = resources.filter(|_| judged.method() == Method::SubscriptionsListen).into_iter().flatten();
+                assert!(judged.subscriptions().eq(resources.map(|uri| uri.as_str().expect("a string"))));
                 if let Some(id) = judged.id() {
                     assert_eq!(serde_json::from_str::<Value>(id).expect("an id is JSON"), message["id"]);
                 }

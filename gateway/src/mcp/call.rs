@@ -63,6 +63,7 @@ pub(super) struct Places {
     pub(super) id: u32,
     pub(super) meta: u32,
     pub(super) arguments: u32,
+    pub(super) subscriptions: u32,
     /// Where to look on for the members of `params`: at its brace, or behind one of its values; 0 when that was not met.
     pub(super) rest: u32,
 }
@@ -187,6 +188,14 @@ impl<'a> Call<'a> {
             glance.skip()?;
             name.read()
         })
+    }
+
+    /// The URIs of the resources of which `subscriptions/listen` asks to hear; each is a [`Subject::Resource`] like that
+    /// of `resources/subscribe` in older revisions. None after `observe`.
+    pub fn subscriptions(&self) -> impl Iterator<Item = Cow<'a, str>> + use<'a> {
+        let place = self.places.subscriptions;
+        let on = self.body.get(place as usize..).filter(|_| place != 0);
+        Glance::strings(on.unwrap_or_default()).filter_map(|said| said.read())
     }
 
     /// The body from the id on.
@@ -334,6 +343,34 @@ mod tests {
             for call in both(&body) {
                 assert_eq!(call.subject(), subject, "{body}");
             }
+        }
+    }
+
+    #[test]
+    fn a_subscription_names_its_resources() {
+        let listen = |method: &str, notifications: &str| {
+            format!(r#"{{"jsonrpc":"2.0","id":1,"method":"{method}","params":{{"notifications":{notifications}}}}}"#)
+        };
+        for (notifications, resources) in [
+            (r#"{"toolsListChanged":true,"resourceSubscriptions":["a", "\u0062" ,"c d"]}"#, &["a", "b", "c d"][..]),
+            (r#"{"resourceSubscriptions":[ "a" ]}"#, &["a"]),
+            (r#"{"resourceSubscriptions":[]}"#, &[]),
+            ("{}", &[]),
+        ] {
+            let body = listen("subscriptions/listen", notifications);
+            let found: Vec<_> = Call::judge(body.as_bytes()).unwrap().subscriptions().collect();
+            assert_eq!(found, resources, "{notifications}");
+        }
+        for wrong in [
+            "[]",
+            r#"{"resourceSubscriptions":"a"}"#,
+            r#"{"resourceSubscriptions":["a",1]}"#,
+            r#"{"resourceSubscriptions":[["a"]]}"#,
+            r#"{"ResourceSubscriptions":["a"]}"#,
+        ] {
+            assert!(Call::judge(listen("subscriptions/listen", wrong).as_bytes()).is_err(), "{wrong}");
+            let other = listen("vendor/own", wrong);
+            assert_eq!(Call::judge(other.as_bytes()).unwrap().subscriptions().count(), 0, "{wrong}");
         }
     }
 

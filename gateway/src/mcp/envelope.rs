@@ -8,6 +8,7 @@ use super::flaw::{Flaw, Wanted};
 use super::member::Member;
 use super::method::{Method, Pointer};
 use super::strict::{Span, Walk};
+use super::text;
 
 /// What a message says, once the whole of it was walked.
 pub(super) struct Envelope<'a> {
@@ -100,8 +101,9 @@ impl<'a> Members<'a> {
             Some(pointer) => Some(self.params.subject(method, pointer)?),
             None => None,
         };
-        let Params { meta, arguments, .. } = self.params;
-        let places = Places { kind: Some(kind), id: self.id_at, meta, arguments, ..Places::default() };
+        let Params { meta, arguments, subscriptions, .. } = self.params;
+        let subscriptions = if method == Method::SubscriptionsListen { subscriptions.place()? } else { 0 };
+        let places = Places { kind: Some(kind), id: self.id_at, meta, arguments, subscriptions, rest: 0 };
         Ok(Envelope { method, method_text, subject, places })
     }
 
@@ -131,6 +133,7 @@ struct Params<'a> {
     reference: Option<Reference<'a>>,
     meta: u32,
     arguments: u32,
+    subscriptions: Subscriptions,
 }
 
 /// A member that must be a string if the method uses it, and may be anything if it does not.
@@ -153,6 +156,7 @@ impl<'a> Params<'a> {
                 self.meta = walk.at();
                 walk.value()?;
             }
+            "notifications" => self.subscriptions = Subscriptions::read(walk)?,
             "ref" => self.reference = Some(Reference::read(walk)?),
             other => {
                 unknown(other, &Member::PARAMS, name.at())?;
@@ -231,6 +235,58 @@ impl<'a> Reference<'a> {
             "ref/prompt" => Ok((Subject::Prompt, Spot::wanted(self.name, Member::Name)?)),
             "ref/resource" => Ok((Subject::Resource, Spot::wanted(self.uri, Member::Uri)?)),
             _ => Err(Flaw::Wrong { member: Member::Ref, wanted: Wanted::Reference, at: self.at }),
+        }
+    }
+}
+
+/// The `notifications` of `subscriptions/listen`, as the walk meets them.
+#[derive(Default)]
+struct Subscriptions {
+    /// Where the array of resources begins; 0 when there is none.
+    at: u32,
+    flaw: Option<Flaw>,
+}
+
+impl Subscriptions {
+    fn read(walk: &mut Walk<'_>) -> Result<Self, Flaw> {
+        let mut subscriptions = Self::default();
+        if walk.peek() == Some(b'{') {
+            walk.object(|walk, name| subscriptions.member(walk, name))?;
+        } else {
+            let (member, wanted) = (Member::Notifications, Wanted::Object);
+            subscriptions.flaw = Some(Flaw::Wrong { member, wanted, at: walk.at() });
+            walk.value()?;
+        }
+        Ok(subscriptions)
+    }
+
+    fn member(&mut self, walk: &mut Walk<'_>, name: Span) -> Result<(), Flaw> {
+        let member = Member::ResourceSubscriptions;
+        let text = walk.read(name);
+        if text != member.as_str() {
+            if text::alike(&text, member.as_str()) {
+                self.flaw = Some(Flaw::CaseVariant { of: member, at: name.at() });
+            }
+            return walk.value();
+        }
+        self.at = walk.at();
+        let mut wrong = |at| self.flaw = Some(Flaw::Wrong { member, wanted: Wanted::Strings, at });
+        if walk.peek() != Some(b'[') {
+            wrong(walk.at());
+            return walk.value();
+        }
+        walk.array(|walk| {
+            if walk.peek() != Some(b'"') {
+                wrong(walk.at());
+            }
+            walk.value()
+        })
+    }
+
+    fn place(self) -> Result<u32, Flaw> {
+        match self.flaw {
+            Some(flaw) => Err(flaw),
+            None => Ok(self.at),
         }
     }
 }

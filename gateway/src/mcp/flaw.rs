@@ -70,6 +70,8 @@ pub enum Wanted {
     Object,
     /// An array of objects.
     Array,
+    /// An array of strings.
+    Strings,
     /// A reference to a prompt or to a resource.
     Reference,
 }
@@ -82,6 +84,7 @@ impl fmt::Display for Wanted {
             Self::String => "a string",
             Self::Object => "an object",
             Self::Array => "an array of objects",
+            Self::Strings => "an array of strings",
             Self::Reference => "a 'ref/prompt' or a 'ref/resource'",
         })
     }

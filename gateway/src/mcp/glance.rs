@@ -137,6 +137,20 @@ impl<'a> Glance<'a> {
         from.get(..from.len() - self.rest.len())
     }
 
+    /// The strings of the array that `bytes` begins with, which has no other elements.
+    pub(super) fn strings(bytes: &'a [u8]) -> impl Iterator<Item = Said<'a>> + use<'a> {
+        let mut look = bytes.strip_prefix(b"[").map(|rest| Self { rest, first: true });
+        std::iter::from_fn(move || {
+            let look = look.as_mut()?;
+            if !std::mem::take(&mut look.first) {
+                look.next().filter(|byte| *byte == b',')?;
+                look.step();
+            }
+            look.next();
+            look.string().ok()
+        })
+    }
+
     fn container(&mut self) -> Option<()> {
         let (&open, mut rest) = self.rest.split_first()?;
         // In valid JSON the brackets of the other kind are balanced wherever these are.

@@ -28,6 +28,8 @@ pub enum Member {
     Prompts,
     UriTemplate,
     CacheScope,
+    Notifications,
+    ResourceSubscriptions,
 }
 
 impl Member {
@@ -36,8 +38,16 @@ impl Member {
         [Self::JsonRpc, Self::Id, Self::Method, Self::Params, Self::Result, Self::Error];
 
     /// What a policy, a log or a header agreement reads of `params`.
-    pub(super) const PARAMS: [Self; 7] =
-        [Self::Name, Self::Uri, Self::TaskId, Self::Arguments, Self::Meta, Self::Ref, Self::ProtocolVersion];
+    pub(super) const PARAMS: [Self; 8] = [
+        Self::Name,
+        Self::Uri,
+        Self::TaskId,
+        Self::Arguments,
+        Self::Meta,
+        Self::Ref,
+        Self::ProtocolVersion,
+        Self::Notifications,
+    ];
 
     /// The reference of `completion/complete`.
     pub(super) const REFERENCE: [Self; 3] = [Self::Type, Self::Name, Self::Uri];
@@ -66,6 +76,8 @@ impl Member {
             Self::Prompts => "prompts",
             Self::UriTemplate => "uriTemplate",
             Self::CacheScope => "cacheScope",
+            Self::Notifications => "notifications",
+            Self::ResourceSubscriptions => "resourceSubscriptions",
         }
     }
 

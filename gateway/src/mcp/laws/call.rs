@@ -153,7 +153,10 @@ fn is_message(message: &Value) -> bool {
         && [has("method"), has("result"), has("error")].into_iter().filter(|has| *has).count() == 1
         && (params.is_object() || !has("params"))
         && no_variant(message, &["jsonrpc", "id", "method", "params", "result", "error"])
-        && no_variant(params, &["name", "uri", "taskId", "arguments", "_meta", "ref", "protocolVersion"])
+        && no_variant(
+            params,
+            &["name", "uri", "taskId", "arguments", "_meta", "ref", "protocolVersion", "notifications"],
+        )
         && no_variant(reference, &["type", "name", "uri"])
 }
 
