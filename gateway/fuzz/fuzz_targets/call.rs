@@ -13,7 +13,8 @@ fuzz_target!(|body: &[u8]| {
             Ok(message) => {
                 assert_eq!(message["method"].as_str().unwrap_or_default(), judged.method_text());
                 let resources = message["params"]["notifications"]["resourceSubscriptions"].as_array();
-                let resources = resources.filter(|_| judged.method() == Method::SubscriptionsListen).into_iter().flatten();
+                let resources =
+                    resources.filter(|_| judged.method() == Method::SubscriptionsListen).into_iter().flatten();
                 assert!(judged.subscriptions().eq(resources.map(|uri| uri.as_str().expect("a string"))));
                 if let Some(id) = judged.id() {
                     assert_eq!(serde_json::from_str::<Value>(id).expect("an id is JSON"), message["id"]);
