@@ -21,7 +21,7 @@ use http_body::Body as HttpBody;
 use hyper::body::Incoming;
 use origin::{Origins, cors};
 use refusal::{Refusal, X_REQUEST_ID};
-use reply::{Relay, ReplyBody};
+use reply::{Relay, ReplyBody, X_API_KEY_EXPIRES};
 use routes::{Route, Routes};
 use std::cell::Cell;
 use std::convert::Infallible;
@@ -31,7 +31,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 /// Bodies up to this size are read whole, so that what they ask can be recorded and they leave in one write.
 const WHOLE: u64 = 64 * 1024;
@@ -52,6 +52,8 @@ pub struct Gateway {
     pub recorder: Rc<Recorder>,
     /// Largest request body, in bytes.
     pub max_body: u64,
+    /// How long before a key's end its replies say when that is.
+    pub expiry_notice: Duration,
     /// Set when streams have to end because the process does.
     pub closing: Rc<Cell<bool>>,
 }
@@ -62,12 +64,18 @@ pub struct Door {
     /// The client's address.
     pub peer: SocketAddr,
     forwarded: Box<[u8]>,
+    asked: Cell<bool>,
 }
 
 impl Door {
     /// For a connection from `peer`, by TLS if it is `secure`.
     pub fn new(peer: SocketAddr, secure: bool) -> Self {
-        Self { peer, forwarded: headers::forwarded(peer.ip(), secure) }
+        Self { peer, forwarded: headers::forwarded(peer.ip(), secure), asked: Cell::new(false) }
+    }
+
+    /// Whether a request has come by it yet.
+    pub fn has_asked(&self) -> bool {
+        self.asked.get()
     }
 }
 
@@ -110,11 +118,15 @@ impl Gateway {
         door: &Door,
         request: Request<Incoming>,
     ) -> Answer<impl Future<Output = Response<ReplyBody>> + use<>> {
+        door.asked.set(true);
         let (request, body) = request.into_parts();
         let mut exchange =
             Exchange::open(&self.recorder, self.snapshots.load(), door.peer, HttpMethod::of(&request.method));
-        let mut dress = Dress { id: exchange.request_id(), page: None };
-        match self.pass(&mut exchange, &mut dress, door, request, body) {
+        let mut dress = Dress { id: exchange.request_id(), page: None, key_ends: None };
+        let passed = self.pass(&mut exchange, &mut dress, door, request, body);
+        let key_ends = exchange.key().and_then(|key| key.ends_within(self.expiry_notice, SystemTime::now));
+        dress.key_ends = key_ends.cloned();
+        match passed {
             Ok(Onward::Letter(letter)) => Answer::Later(Box::pin(self.clone().deliver(exchange, dress, letter))),
             Ok(Onward::Preflight) => Answer::Now(Some(Box::new(dress.on(preflight(exchange))))),
             Err(refusal) => Answer::Now(Some(Box::new(dress.on(refuse(&refusal, exchange))))),
@@ -216,19 +228,21 @@ impl Gateway {
 
     /// Writes the head for the upstream, so that the client's can be let go.
     fn letter(&self, request: &Parts, fields: &Fields<'_>, caller: &Caller<'_>, body: Option<Incoming>) -> Letter {
-        let length = match &body {
-            Some(body) if !body.is_end_stream() => body.size_hint().exact().map_or(Length::Unknown, Length::Known),
-            Some(_) if request.method == Method::POST => Length::Known(0),
-            Some(_) | None => Length::None,
-        };
         let mut text = self.upstream.buffer();
-        headers::write_head(request, fields, &self.upstream_host, caller, length, &mut text);
+        headers::write_head(request, fields, &self.upstream_host, caller, &mut text);
         Letter { public: caller.principal.is_none(), method: request.method.clone(), text, body, mirrored: None }
     }
 
     /// Sends what has been judged, and nothing else. Taking a [`Permit`] is what makes that hold.
     fn forward(&self, _permit: Permit, letter: Letter, asked: Asked) -> Trip<Incoming> {
         let Letter { method, mut text, .. } = letter;
+        let length = match &asked {
+            Asked::Nothing if method == Method::POST => Length::Known(0),
+            Asked::Nothing => Length::None,
+            Asked::Whole(bytes) => Length::Known(bytes.len() as u64),
+            Asked::Streamed(streamed) => streamed.length.map_or(Length::Unknown, Length::Known),
+        };
+        headers::end_head(length, &mut text);
         let rest = match asked {
             Asked::Nothing => None,
             Asked::Whole(bytes) => {
@@ -260,6 +274,7 @@ struct Letter {
 struct Dress {
     id: [u8; 32],
     page: Option<HeaderValue>,
+    key_ends: Option<HeaderValue>,
 }
 
 impl Dress {
@@ -268,6 +283,9 @@ impl Dress {
         if let Ok(mut id) = HeaderValue::from_bytes(&self.id) {
             id.set_sensitive(true); // it never comes again: h2 need not remember it
             headers.insert(X_REQUEST_ID, id);
+        }
+        if let Some(ends) = self.key_ends {
+            headers.insert(X_API_KEY_EXPIRES, ends);
         }
         if let Some(page) = self.page {
             cors::expose(headers, page);

@@ -27,7 +27,7 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 use tls::{Identity, TlsError};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
@@ -87,6 +87,7 @@ struct Shared {
     upstream: UpstreamSettings,
     connector: Option<crate::upstream::Connector>,
     limits: crate::config::settings::Limits,
+    expiry_notice: Duration,
 }
 
 /// Serves until a signal says otherwise: `gateway serve`.
@@ -189,6 +190,7 @@ fn share(settings: &Settings, identity: &Identity, access: Access, workers: usiz
         connector: remote::connector(&settings.upstream)?,
         upstream: settings.upstream.clone(),
         limits: settings.limits.clone(),
+        expiry_notice: settings.expiry_notice,
     })
 }
 

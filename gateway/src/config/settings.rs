@@ -25,6 +25,8 @@ pub struct Settings {
     pub tls: Tls,
     /// `keys.file`, default `keys.toml`, resolved against the directory of the settings file.
     pub keys_file: PathBuf,
+    /// `keys.expiry_notice`, default 14 d: how long before a key's end its replies say when that is; zero is never.
+    pub expiry_notice: Duration,
     /// The MCP server behind the gateway.
     pub upstream: Upstream,
     /// Paths and who may use them.

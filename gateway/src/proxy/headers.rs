@@ -117,15 +117,9 @@ pub fn forwarded(peer: std::net::IpAddr, secure: bool) -> Box<[u8]> {
     format!("x-forwarded-for: {}\r\nx-forwarded-proto: {scheme}\r\n", peer.to_canonical()).into_bytes().into()
 }
 
-/// Writes the head that the upstream gets: request line, what passes, and what we say about the caller.
-pub fn write_head(
-    request: &Parts,
-    fields: &Fields<'_>,
-    host: &str,
-    caller: &Caller<'_>,
-    length: Length,
-    out: &mut Vec<u8>,
-) {
+/// Writes the head that the upstream gets, but for its end ([`end_head`]): request line, what passes, and what we say about
+/// the caller.
+pub fn write_head(request: &Parts, fields: &Fields<'_>, host: &str, caller: &Caller<'_>, out: &mut Vec<u8>) {
     let target = request.uri.path_and_query().map_or("/", |target| target.as_str());
     put(
         out,
@@ -149,6 +143,10 @@ pub fn write_head(
         put(out, &[b"x-client-id: ", client.as_bytes(), b"\r\nx-key-id: ", key.as_bytes(), b"\r\n"]);
     }
     put(out, &[b"x-request-id: ", &caller.exchange.request_id(), b"\r\n", caller.forwarded]);
+}
+
+/// Ends the head with what follows it: only now is it certain, since a policy may have had a chunked body read whole.
+pub fn end_head(length: Length, out: &mut Vec<u8>) {
     match length {
         Length::None => out.extend_from_slice(b"\r\n"),
         Length::Known(length) => put(out, &[b"content-length: ", decimal(length, &mut [0; 20]), b"\r\n\r\n"]),

@@ -100,8 +100,7 @@ pub mod cors {
 
     /// What a page may read; on every reply to it, refusals too.
     pub fn expose(headers: &mut HeaderMap, origin: HeaderValue) {
-        const EXPOSED: &str =
-            "mcp-session-id, www-authenticate, retry-after, ratelimit, ratelimit-policy, x-request-id";
+        const EXPOSED: &str = "mcp-session-id, www-authenticate, retry-after, ratelimit, ratelimit-policy, x-request-id, x-api-key-expires";
         headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
         headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(EXPOSED));
         headers.append(header::VARY, HeaderValue::from_static("Origin"));

@@ -5,12 +5,16 @@ use crate::mcp::sse::Boundary;
 use crate::record::{End, Exchange};
 use crate::upstream::{Body, Failure};
 use bytes::Bytes;
+use http::HeaderName;
 use http_body::{Frame, SizeHint};
 use std::cell::Cell;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
+
+/// The header that tells a client when its key ends, as RFC 3339.
+pub const X_API_KEY_EXPIRES: HeaderName = HeaderName::from_static("x-api-key-expires");
 
 /// What a reply that has to end, but may not end where it stands, has left to come to a better place.
 const GRACE: Duration = Duration::from_millis(300);

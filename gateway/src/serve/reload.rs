@@ -76,6 +76,7 @@ impl Reload {
     /// One look. Whoever `asked` for it also wants what failed before to be tried again.
     fn look(&mut self, shared: &Shared, now: SystemTime, asked: bool) {
         self.look_at_keys(shared, now, asked);
+        self.look_at_mode();
         self.look_at_certificate(shared, asked);
         if shared.live.load().access.is_stale(now) {
             let renewed = shared.live.load().access.renew(now);
@@ -91,7 +92,7 @@ impl Reload {
             keys_file::read(file).and_then(rebuild)
         };
         match self.keys.look(asked, load) {
-            Attempt::None => return,
+            Attempt::None => {}
             Attempt::Loaded(access) => {
                 let changes = Changes::between(&before.access, &access);
                 replace(shared, access);
@@ -105,7 +106,11 @@ impl Reload {
                 shared.metrics.reloaded(ReloadedFile::Keys, None);
             }
         }
-        let warnings = keys_file::warnings(file);
+    }
+
+    /// What is unwise about the keys file is said when it begins.
+    fn look_at_mode(&mut self) {
+        let warnings = keys_file::warnings(&self.settings.keys_file);
         if warnings != self.warnings {
             warnings.iter().for_each(|warning| warn!("{warning}"));
             self.warnings = warnings;

@@ -38,6 +38,8 @@ const HEAD: (usize, usize) = (32 * 1024, 100);
 const STREAMS: u32 = 100;
 /// Largest header list over h2, in bytes.
 const HEADER_LIST: u32 = 16 * 1024;
+/// How long a connection that was accepted while the worker finishes has for its first request.
+const FIRST: Duration = Duration::from_secs(1);
 /// How long streams that are ended have to say so.
 const FAREWELL: Duration = Duration::from_secs(1);
 
@@ -118,6 +120,7 @@ impl Worker {
             upstream_host: settings.address.host().into(),
             recorder: Rc::new(Recorder::new(shared.metrics.clone(), index, [high, low])),
             max_body: shared.limits.max_body,
+            expiry_notice: shared.expiry_notice,
             closing: Rc::default(),
         };
         let mut http1 = http1::Builder::new();
@@ -238,11 +241,17 @@ async fn handshake(server: Arc<ServerConfig>, socket: TcpStream, worker: &Worker
 
 async fn http1<S: AsyncRead + AsyncWrite + Unpin + 'static>(worker: &Rc<Worker>, stream: S, door: Rc<Door>) {
     let mut served = pin!(worker.http1.serve_connection(TokioIo::new(stream), service(worker, door.clone())));
-    let mut ending = Ending::new(worker);
+    let mut ending = Ending::new(worker, &door);
     let ended = poll_fn(|cx| {
         if ending.poll(cx) {
             served.as_mut().graceful_shutdown();
         }
+        let polled = served.as_mut().poll(cx);
+        // a first request that was just read is told at once that it is also the last
+        if polled.is_ready() || !ending.poll(cx) {
+            return polled;
+        }
+        served.as_mut().graceful_shutdown();
         served.as_mut().poll(cx)
     });
     note(worker, &door, ended.await);
@@ -260,11 +269,17 @@ fn service(
 
 async fn http2(worker: &Rc<Worker>, stream: Tls, door: Rc<Door>) {
     let mut served = pin!(worker.http2.serve_connection(TokioIo::new(stream), service(worker, door.clone())));
-    let mut ending = Ending::new(worker);
+    let mut ending = Ending::new(worker, &door);
     let ended = poll_fn(|cx| {
         if ending.poll(cx) {
             served.as_mut().graceful_shutdown();
         }
+        let polled = served.as_mut().poll(cx);
+        // a first request that was just read is told at once that it is also the last
+        if polled.is_ready() || !ending.poll(cx) {
+            return polled;
+        }
+        served.as_mut().graceful_shutdown();
         served.as_mut().poll(cx)
     });
     note(worker, &door, ended.await);
@@ -282,26 +297,43 @@ fn note(worker: &Worker, door: &Door, ended: hyper::Result<()>) {
 /// Tells a connection, once, that the worker finishes.
 struct Ending<'a> {
     worker: &'a Worker,
+    door: &'a Door,
     deadline: Deadline,
     /// The call after which the task began to wait again.
     waiting: u32,
+    /// Whether the time for a first request has begun to run.
+    hurried: bool,
     told: bool,
 }
 
 impl<'a> Ending<'a> {
-    fn new(worker: &'a Worker) -> Self {
-        Self { worker, deadline: worker.clock.deadline(), waiting: 0, told: false }
+    fn new(worker: &'a Worker, door: &'a Door) -> Self {
+        Self { worker, door, deadline: worker.clock.deadline(), waiting: 0, hurried: false, told: false }
     }
 
     /// True once. The task waits on the clock from one call to the next, which costs the polls between them nothing.
+    ///
+    /// A connection that has asked nothing yet gets [`FIRST`] to do so: the kernel accepted it before we closed the
+    /// door, and its request may be on the way.
     fn poll(&mut self, cx: &mut Context<'_>) -> bool {
         if self.waiting != self.worker.calls.get() {
             self.waiting = self.worker.calls.get();
             let _ = self.deadline.poll(cx);
         }
-        let now = self.worker.finishing.get() && !self.told;
-        self.told |= now;
-        now
+        if self.told || !self.worker.finishing.get() {
+            return false;
+        }
+        if !self.door.has_asked() {
+            if !self.hurried {
+                self.hurried = true;
+                self.deadline.arm(FIRST);
+            }
+            if self.deadline.poll(cx).is_pending() {
+                return false;
+            }
+        }
+        self.told = true;
+        true
     }
 }
 

@@ -19,6 +19,7 @@ fn nothing_written_means_the_defaults() {
     assert_eq!(settings.tls.private_key, Path::new("/etc/gw/server.key"));
     assert_eq!(settings.tls.min_version, ProtocolVersion::TLSv1_2);
     assert_eq!(settings.keys_file, Path::new("/etc/gw/keys.toml"));
+    assert_eq!(settings.expiry_notice, Duration::from_secs(14 * 24 * 60 * 60));
     assert_eq!(settings.upstream.address.to_string(), "http://127.0.0.1:8081");
     assert_eq!(settings.upstream.head_timeout, Duration::from_secs(75));
     assert_eq!(settings.upstream.idle_timeout, Duration::from_secs(4));
@@ -45,6 +46,7 @@ fn every_member_is_read() {
         min_version = "1.3"
         [keys]
         file = "../keys/keys.toml"
+        expiry_notice = "0s"
         [upstream]
         url = "https://mcp.example.com"
         allow_remote = true
@@ -76,6 +78,7 @@ fn every_member_is_read() {
     assert_eq!(settings.tls.private_key, Path::new("/run/secrets/key.pem"));
     assert_eq!(settings.tls.min_version, ProtocolVersion::TLSv1_3);
     assert_eq!(settings.keys_file, Path::new("/etc/gw/../keys/keys.toml"));
+    assert_eq!(settings.expiry_notice, Duration::ZERO);
     assert_eq!(settings.upstream.address.to_string(), "https://mcp.example.com:443");
     assert_eq!(settings.upstream.ca.as_deref(), Some(Path::new("/etc/gw/ca.pem")));
     assert_eq!(settings.upstream.head_timeout, Duration::from_secs(120));
@@ -108,6 +111,7 @@ fn what_cannot_be_meant_is_refused_where_it_stands() {
         ("[tls]\nmin_version = 1.2", "2:15", "is a float; write text in quotes"),
         ("[tls]\nclient_ca = \"x\"", "2:1", "unknown member `client_ca`"),
         ("[keys]\nfile = \"\"", "2:8", "path of a file"),
+        ("[keys]\nexpiry_notice = 14", "2:17", "with its unit"),
         ("[upstream]\nurl = \"http://10.0.0.1:1\"", "2:7", "allow_remote = true"),
         ("[upstream]\nurl = \"http://127.0.0.1:1/mcp\"", "2:7", "no path"),
         ("[upstream]\nca = \"x\"", "2:6", "not; remove it"),

@@ -17,7 +17,7 @@ pub(super) const MEMBERS: Members = &[
     ("", &["workers", "listen", "tls", "keys", "upstream", "routes", "limits", "drain", "log"]),
     ("listen", &["public", "admin", "plaintext", "public_hosts", "allowed_origins"]),
     ("tls", &["certificate", "private_key", "min_version"]),
-    ("keys", &["file"]),
+    ("keys", &["file", "expiry_notice"]),
     ("upstream", &["url", "allow_remote", "ca", "head_timeout", "idle_timeout", "tools"]),
     ("routes", &["protected", "public"]),
     ("limits", &["max_body", "handshake_timeout"]),
@@ -30,11 +30,13 @@ const URL: &str = "http://127.0.0.1:8081";
 pub(super) fn settings(text: &str, file: &Path) -> Result<Settings, ConfigError> {
     let base = file.parent().unwrap_or(Path::new(""));
     let mut root = Source::new(file, text, MEMBERS).root()?;
+    let mut keys = root.table("keys")?;
     Ok(Settings {
         workers: root.read("workers", None, workers)?,
         listen: listen(root.table("listen")?)?,
         tls: tls(root.table("tls")?, base)?,
-        keys_file: root.table("keys")?.read("file", base.join("keys.toml"), |v| path(v, base))?,
+        keys_file: keys.read("file", base.join("keys.toml"), |v| path(v, base))?,
+        expiry_notice: keys.read("expiry_notice", Duration::from_secs(14 * 86_400), Value::duration)?,
         upstream: upstream(root.table("upstream")?, base)?,
         routes: routes(root.table("routes")?)?,
         limits: limits(root.table("limits")?)?,
