@@ -1,59 +1,22 @@
 //! TLS with a private CA works when the CA is named, and every other certificate is refused with what to try.
 
-use std::path::PathBuf;
-
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
-use rustls::ServerConfig;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-
+use crate::authority::Ca;
 use crate::binary::{client, run};
 use crate::mcp;
 use crate::origin::{Origin, Then};
 
-struct Ca {
-    issuer: CertifiedIssuer<'static, KeyPair>,
-    directory: tempfile::TempDir,
-}
-
-impl Ca {
-    fn new(name: &str) -> Self {
-        let mut params = CertificateParams::new(Vec::new()).unwrap();
-        params.distinguished_name.push(DnType::CommonName, name);
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
-        let ca = Self { issuer, directory: tempfile::tempdir().unwrap() };
-        std::fs::write(ca.file(), ca.issuer.pem()).unwrap();
-        ca
-    }
-
-    fn file(&self) -> PathBuf {
-        self.directory.path().join("ca.pem")
-    }
-
-    /// An MCP server with a certificate of this CA for `name`.
-    fn server(&self, name: &str) -> Origin {
-        let key = KeyPair::generate().unwrap();
-        let certificate = CertificateParams::new([name.to_owned()]).unwrap().signed_by(&key, &self.issuer).unwrap();
-        let chain: Vec<CertificateDer<'static>> = vec![certificate.der().clone()];
-        let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
-        let provider = rustls::crypto::aws_lc_rs::default_provider().into();
-        let config = ServerConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_no_client_auth()
-            .with_single_cert(chain, key)
-            .unwrap();
-        Origin::with(Some(config), |request, reply| {
-            mcp::answer(request, reply, &[], &|request, reply| reply.json(&mcp::text(request, "sunny")));
-            Then::Listen
-        })
-    }
+/// An MCP server with a certificate of `ca` for `name`.
+fn server(ca: &Ca, name: &str) -> Origin {
+    Origin::with(Some(ca.server(name)), |request, reply| {
+        mcp::answer(request, reply, &[], &|request, reply| reply.json(&mcp::text(request, "sunny")));
+        Then::Listen
+    })
 }
 
 #[test]
 fn a_private_ca_is_trusted_when_it_is_named() {
     let ca = Ca::new("ours");
-    let server = ca.server("localhost");
+    let server = server(&ca, "localhost");
     let file = ca.file();
     let ended = run(&mut client(&server.url("/mcp"), &["--ca", file.to_str().unwrap(), "alerts", "CA"])).with(0);
     assert_eq!(ended.stdout, "sunny\n");
@@ -63,7 +26,7 @@ fn a_private_ca_is_trusted_when_it_is_named() {
 #[test]
 fn an_unknown_ca_is_refused_with_the_option_that_helps() {
     let ca = Ca::new("ours");
-    let server = ca.server("localhost");
+    let server = server(&ca, "localhost");
     // The second is what a user has left from an earlier set-up: another CA under the same name.
     for other in [Ca::new("theirs"), Ca::new("ours")] {
         let file = other.file();
@@ -83,7 +46,7 @@ fn an_unknown_ca_is_refused_with_the_option_that_helps() {
 #[test]
 fn a_certificate_for_another_name_is_refused() {
     let ca = Ca::new("ours");
-    let server = ca.server("gateway.example");
+    let server = server(&ca, "gateway.example");
     run(&mut client(&server.url("/mcp"), &["--ca", ca.file().to_str().unwrap(), "tools"])).with(1).says(&[
         "the certificate of https://localhost",
         "is refused",
@@ -99,7 +62,7 @@ fn tls_where_there_is_none_and_none_where_there_is_tls() {
     let url = plain.url("/mcp").replace("http://127.0.0.1", "https://localhost");
     run(&mut client(&url, &["--ca", ca.file().to_str().unwrap(), "tools"])).with(1).says(&["does not speak TLS"]);
 
-    let server = ca.server("localhost");
+    let server = server(&ca, "localhost");
     run(&mut client(&server.url("/mcp").replace("https://", "http://"), &["tools"]))
         .with(1)
         .says(&["no answer that is HTTP", "https"]);

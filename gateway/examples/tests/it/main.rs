@@ -11,6 +11,10 @@ mod agent_failures;
 #[cfg(test)]
 mod agent_settings;
 #[cfg(test)]
+mod authority;
+#[cfg(test)]
+mod backend;
+#[cfg(test)]
 mod backend_answers;
 #[cfg(test)]
 mod binary;
@@ -25,6 +29,12 @@ mod client_refusals;
 #[cfg(test)]
 mod client_tls;
 #[cfg(test)]
+mod gateway_answers;
+#[cfg(test)]
+mod gateway_refusals;
+#[cfg(test)]
 mod mcp;
 #[cfg(test)]
 mod origin;
+#[cfg(test)]
+mod stack;
