@@ -4,6 +4,7 @@
 use crate::harness::origin::ok;
 use crate::harness::{Ask, Backend, Gateway, Origin, Protocol};
 use serde_json::Value;
+use tokio::net::TcpSocket;
 
 #[tokio::test]
 async fn down_and_back() {
@@ -30,8 +31,10 @@ async fn down_and_back() {
 
 #[tokio::test]
 async fn never_there() {
-    let origin = Origin::start().await;
-    let nobody = format!("http://{}", origin.stop().await);
+    // bound, so that nobody else takes the port, and not listening
+    let reserved = TcpSocket::new_v4().unwrap();
+    reserved.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let nobody = format!("http://{}", reserved.local_addr().unwrap());
     let gateway = Gateway::before(&*nobody).start().await;
     let reply = gateway.http1().await.ask(&Ask::ping().key(&gateway.key().secret)).await;
     reply.refuses(502, -32010, Value::Null);

@@ -18,8 +18,8 @@ struct Stage {
 async fn stage() -> Stage {
     let origin = Origin::answering(|_| ok("{}")).await;
     let (alerts, nothing) = (Key::new(), Key::new());
-    let setup = Gateway::before(&origin).client("alerts", "[\"get_alerts\"]", &[&alerts]);
-    let gateway = setup.client("nothing", "[]", &[&nothing]).start().await;
+    let setup = Gateway::before(&origin).client("alerts", "tools = [\"get_alerts\"]", &[&alerts]);
+    let gateway = setup.client("nothing", "", &[&nothing]).start().await;
     Stage { origin, gateway, alerts, nothing }
 }
 

@@ -5,6 +5,7 @@ use crate::harness::origin::ok;
 use crate::harness::{Ask, Client, Gateway, Http1, Http2, Origin, Piece, Protocol, eventually};
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use tokio::net::TcpSocket;
 
 /// Far more than all buffers between two ends can hold, the kernel's and ours.
 const LONG: usize = 256 << 20;
@@ -73,7 +74,9 @@ async fn over_both_protocols() {
     let origin = Origin::start().await;
     let gateway = Gateway::before(&origin).settings("workers = 1").start().await;
     for protocol in Protocol::BOTH {
-        let io = gateway.tls_with_small_buffers(protocol).await.unwrap();
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.set_recv_buffer_size(BLOCK as u32).unwrap();
+        let io = gateway.tls_over(socket.connect(gateway.public).await.unwrap(), protocol).await.unwrap();
         let mut client = match protocol {
             Protocol::Http1 => Client::One(Http1::new(io, gateway.authority())),
             Protocol::Http2 => Client::Two(Http2::new(io, gateway.authority()).await),

@@ -3,7 +3,7 @@
 //! the process at once.
 
 use crate::harness::origin::ok;
-use crate::harness::{Ask, Gateway, Origin, Piece, Protocol, eventually};
+use crate::harness::{Ask, Gateway, Http1, Origin, Piece, Protocol, eventually};
 use rustix::process::Signal;
 use tokio::net::TcpStream;
 
@@ -71,21 +71,30 @@ async fn streams_and_calls_finish() {
 #[tokio::test]
 async fn what_the_kernel_has_accepted_is_served() {
     let origin = Origin::answering(|_| ok("{}")).await;
-    let mut gateway = Gateway::before(&origin).start().await;
-    let mut clients = Vec::new();
+    let plaintext = "[listen]\nplaintext = \"127.0.0.1:0\"";
+    let mut gateway = Gateway::before(&origin).settings(plaintext).start().await;
+    let (mut requests, mut handshakes) = (Vec::new(), Vec::new());
+    // while the process stands still, the kernel accepts for it
+    gateway.signal(Signal::STOP);
     for _ in 0..20 {
-        clients.push(gateway.http1().await);
-    }
-    let asks = Ask::ping().key(&gateway.key().secret);
-    for client in &mut clients {
-        client.open(&asks).await;
+        let mut client = gateway.plain(gateway.plaintext.unwrap()).await;
+        client.open(&Ask::ping().field("Host", "localhost").key(&gateway.key().secret)).await;
+        requests.push(client);
+        handshakes.push(TcpStream::connect(gateway.public).await.unwrap());
     }
     gateway.signal(Signal::TERM);
-    for client in &mut clients {
-        // it was there before the signal: it is answered or, as an idle connection, closed; never cut in the middle
+    gateway.signal(Signal::CONT);
+    for client in &mut requests {
+        client.reply().await.with(200);
+        client.closed("the process ends").await;
+    }
+    // these have asked nothing yet: they are answered or told that nothing will come, and not broken off
+    for socket in handshakes {
+        let io = gateway.tls_over(socket, Protocol::Http1).await.expect("the connection was accepted");
+        let mut client = Http1::new(io, gateway.authority());
+        let _ = client.offer(Ask::get("/none").bytes("localhost")).await;
         if let Some(head) = client.raw_head().await {
-            assert_eq!(head.status(), 200);
-            while let Piece::Data(_) = client.piece().await {}
+            assert_eq!(head.status(), 404);
         }
     }
     assert_eq!(gateway.exited().await, 0);

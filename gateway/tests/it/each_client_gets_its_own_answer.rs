@@ -19,7 +19,7 @@ async fn when_many_ask_at_once() {
     let keys: Vec<_> = (0..8).map(|_| Key::new()).collect();
     let mut setup = Gateway::before(&origin);
     for (n, key) in keys.iter().enumerate() {
-        setup = setup.client(&format!("client-{n}"), "\"all\"", &[key]);
+        setup = setup.client(&format!("client-{n}"), "tools = \"all\"", &[key]);
     }
     let gateway = setup.start().await;
     let mut asking = tokio::task::JoinSet::new();

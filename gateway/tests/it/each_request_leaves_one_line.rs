@@ -1,4 +1,4 @@
-//! Each request leaves one line in the log, in JSON or as text: request id, client, key id, peer, HTTP method, MCP method,
+//! Each request leaves one line in the log: request id, client, key id, peer, HTTP method, MCP method,
 //! tool, status, outcome, how the body ended, bytes, milliseconds. No key is in it, nor anywhere else at `trace`, which the
 //! harness looks through after every test.
 
@@ -33,7 +33,7 @@ async fn that_says_who_asked_what_and_how_it_went() {
 async fn for_refusals_too() {
     let origin = Origin::answering(|_| ok("{}")).await;
     let (bounded, disabled) = (Key::new(), Key::disabled());
-    let setup = Gateway::before(&origin).client("bounded", "[]", &[&bounded]).client("off", "[]", &[&disabled]);
+    let setup = Gateway::before(&origin).client("bounded", "tools = []", &[&bounded]).client("off", "", &[&disabled]);
     let gateway = setup.start().await;
     let call = Ask::call(7, "get_alerts", json!({}));
     let cases = [

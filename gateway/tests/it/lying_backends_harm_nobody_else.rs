@@ -62,7 +62,8 @@ async fn lying(lies: Vec<Vec<u8>>) -> Origin {
     .await
 }
 
-/// Asks for each lie over both protocols, and after each one for something else, as another client and as the same.
+/// Asks for each lie over both protocols, and after each one for something else, as another client and as the same. What
+/// lied is not trusted with another request: its connection is not used again.
 async fn after_each_lie_the_next_gets_its_own(lies: Vec<Vec<u8>>, lied: impl Fn(usize, Reply)) {
     let count = lies.len();
     let origin = lying(lies).await;
@@ -79,6 +80,7 @@ async fn after_each_lie_the_next_gets_its_own(lies: Vec<Vec<u8>>, lied: impl Fn(
             }
         }
     }
+    assert_eq!(origin.connections(), 1 + 2 * count, "one for each lie, and one that never lied");
 }
 
 fn bytes(texts: &[&str]) -> Vec<Vec<u8>> {

@@ -39,7 +39,7 @@ async fn probes_and_metrics_are_there_and_nothing_else_is() {
 async fn each_request_is_counted_once_with_its_outcome() {
     let origin = Origin::answering(|_| ok("{}")).await;
     let (disabled, expired, early) = (Key::disabled(), Key::expired(), Key::not_yet_valid());
-    let gateway = Gateway::before(&origin).client("aged", "[]", &[&disabled, &expired, &early]).start().await;
+    let gateway = Gateway::before(&origin).client("aged", "", &[&disabled, &expired, &early]).start().await;
     let good = &gateway.key().secret;
     for protocol in Protocol::BOTH {
         let mut client = gateway.client(protocol).await;
@@ -125,7 +125,7 @@ async fn open_streams_are_gauged() {
 async fn the_end_of_keys_and_certificate_is_shown() {
     let origin = Origin::start().await;
     let key = Key::new().with("expires_at = 2100-01-01T00:00:00Z");
-    let gateway = Gateway::before(&origin).client("ops", "\"all\"", &[&key]).start().await;
+    let gateway = Gateway::before(&origin).client("ops", "tools = \"all\"", &[&key]).start().await;
     let series = format!("gateway_key_expiry_timestamp_seconds{{client=\"ops\",key_id=\"{}\"}}", key.id);
     assert_eq!(gateway.metric(&series).await, Some(4_102_444_800.0));
     let certificate = "gateway_tls_certificate_expiry_timestamp_seconds{name=\"localhost\"}";

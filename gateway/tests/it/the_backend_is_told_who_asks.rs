@@ -63,7 +63,7 @@ fn with(ask: Ask, fields: &[(&str, &str)]) -> Ask {
 #[tokio::test]
 async fn exactly_and_nothing_else() {
     let origin = Origin::answering(|_| ok("{}")).await;
-    let gateway = Gateway::before(&origin).client("other", "\"all\"", &[]).start().await;
+    let gateway = Gateway::before(&origin).client("other", "tools = \"all\"", &[]).start().await;
     let ask =
         with(with(Ask::new("POST", "/mcp?a=%2F&b"), PASSES), DROPPED).key(&gateway.key().secret).body("{\"x\":1}");
     let h1 = with(ask.clone(), HOP_BY_HOP);
@@ -123,7 +123,7 @@ async fn methods_without_a_body_bring_none() {
 async fn each_client_by_its_own_name() {
     let origin = Origin::answering(|_| ok("{}")).await;
     let (first, second) = (Key::new(), Key::new());
-    let gateway = Gateway::before(&origin).client("ops.team_1", "\"all\"", &[&first, &second]).start().await;
+    let gateway = Gateway::before(&origin).client("ops.team_1", "tools = \"all\"", &[&first, &second]).start().await;
     let mut client = gateway.http1().await;
     for (key, id) in [(&first, "ops.team_1"), (gateway.key(), CLIENT), (&second, "ops.team_1")] {
         client.ask(&Ask::ping().key(&key.secret)).await.with(200);

@@ -2,7 +2,7 @@
 //! over HTTP/1.1 and h2.
 
 use crate::harness::mcp::converse;
-use crate::harness::{Backend, Gateway, Protocol, within};
+use crate::harness::{Backend, Gateway, Key, Protocol, within};
 use rmcp::model::{CallToolRequestParams, ProtocolVersion};
 use serde_json::json;
 
@@ -25,6 +25,20 @@ async fn in_both_eras_over_both_protocols() {
             let text = &result.content[0].as_text().unwrap().text;
             assert!(text.contains("Event: Red Flag Warning"), "{revision:?} {protocol:?}: {text}");
             client.close().await.unwrap();
+        }
+    }
+}
+
+#[tokio::test]
+async fn and_without_a_key_the_client_is_told_so() {
+    let backend = Backend::start().await;
+    let gateway = Gateway::before(&backend).start().await;
+    let wrong = Key::new().secret;
+    for revision in [ProtocolVersion::V_2025_11_25, ProtocolVersion::V_2026_07_28] {
+        for key in [None, Some(&*wrong)] {
+            let refused = converse(&gateway, Protocol::Http1, revision.clone(), key).await.err().expect("refused");
+            let said = format!("{refused:?}");
+            assert!(said.contains("ApiKey realm") && !said.contains(&wrong), "{revision:?}: {said}");
         }
     }
 }

@@ -19,7 +19,7 @@ struct Keys {
 async fn start(origin: &Origin) -> (Gateway, Keys) {
     let keys = Keys { expired: Key::expired(), not_yet_valid: Key::not_yet_valid(), disabled: Key::disabled() };
     let rows = [&keys.expired, &keys.not_yet_valid, &keys.disabled];
-    (Gateway::before(origin).client("aged", "\"all\"", &rows).start().await, keys)
+    (Gateway::before(origin).client("aged", "tools = \"all\"", &rows).start().await, keys)
 }
 
 /// Asks on a connection of its own, over both protocols; gives the replies.

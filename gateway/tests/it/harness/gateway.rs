@@ -20,7 +20,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use tempfile::TempDir;
-use tokio::net::{TcpSocket, TcpStream};
+use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
@@ -130,12 +130,9 @@ impl Gateway {
         handshake(socket, Certificates::get().client(protocols, versions)).await
     }
 
-    /// As [`Gateway::tls`], and the kernel keeps as little as it may for this client.
-    pub(crate) async fn tls_with_small_buffers(&self, protocol: Protocol) -> io::Result<TlsStream<TcpStream>> {
-        let socket = TcpSocket::new_v4()?;
-        socket.set_recv_buffer_size(64 * 1024)?;
-        let socket = socket.connect(self.public).await?;
-        handshake(socket, Certificates::get().client(&[protocol.name()], &[&TLS13])).await
+    /// A TLS connection over a socket that is connected already.
+    pub(crate) async fn tls_over(&self, socket: TcpStream, protocol: Protocol) -> io::Result<TlsStream<TcpStream>> {
+        handshake(socket, Certificates::get().client(&[protocol.name()], &[&TLS13, &TLS12])).await
     }
 
     pub(crate) async fn http1(&self) -> Http1 {

@@ -42,7 +42,7 @@ impl Setup {
             format = "json"
             "#
         );
-        Self { settings: settings.parse().unwrap(), keys: String::new(), key }.client(CLIENT, "\"all\"", &[])
+        Self { settings: settings.parse().unwrap(), keys: String::new(), key }.client(CLIENT, "tools = \"all\"", &[])
     }
 
     /// Adds what `settings` says; what stands there already is replaced.
@@ -52,11 +52,11 @@ impl Setup {
         self
     }
 
-    /// A client with `tools` as TOML has it, and its keys.
-    pub(crate) fn client(mut self, id: &str, tools: &str, keys: &[&Key]) -> Self {
+    /// A client with the members of its row, in TOML, and its keys.
+    pub(crate) fn client(mut self, id: &str, members: &str, keys: &[&Key]) -> Self {
         let rows: String = keys.iter().map(|key| key.row()).collect();
         let first = if id == CLIENT { self.key.row() } else { "" };
-        self.keys += &format!("[[client]]\nid = \"{id}\"\ntools = {tools}\n{first}{rows}\n");
+        self.keys += &format!("[[client]]\nid = \"{id}\"\n{members}\n{first}{rows}\n");
         self
     }
 
