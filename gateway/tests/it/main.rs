@@ -11,6 +11,14 @@ mod a_client_that_leaves_ends_the_request;
 #[cfg(test)]
 mod a_cut_reply_is_never_whole;
 #[cfg(test)]
+mod a_key_rotates_while_streams_run;
+#[cfg(test)]
+mod a_key_tells_when_it_ends;
+#[cfg(test)]
+mod a_new_certificate_drops_nobody;
+#[cfg(test)]
+mod a_revoked_key_ends_its_streams;
+#[cfg(test)]
 mod a_silent_backend_is_504;
 #[cfg(test)]
 mod a_slow_reader_slows_the_backend;
@@ -32,6 +40,8 @@ mod harness;
 mod hosts_and_origins_are_ours;
 #[cfg(test)]
 mod house;
+#[cfg(test)]
+mod keys_change_while_requests_run;
 #[cfg(test)]
 mod lying_backends_harm_nobody_else;
 #[cfg(test)]

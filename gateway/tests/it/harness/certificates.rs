@@ -25,14 +25,21 @@ impl Certificates {
     }
 
     fn make() -> Self {
+        Self::other(&NAMES, |_| ())
+    }
+
+    /// Others, for `names` and by an authority of their own; `change` may change the server's.
+    pub(crate) fn other(names: &[&str], change: impl FnOnce(&mut CertificateParams)) -> Self {
         let authority_key = KeyPair::generate().unwrap();
         let mut authority = CertificateParams::new([]).unwrap();
         authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let certificate = authority.self_signed(&authority_key).unwrap();
         let issuer = Issuer::new(authority, authority_key);
         let server_key = KeyPair::generate().unwrap();
-        let mut server = CertificateParams::new(NAMES.map(str::to_owned)).unwrap();
+        let mut server =
+            CertificateParams::new(names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>()).unwrap();
         server.use_authority_key_identifier_extension = true;
+        change(&mut server);
         let server = server.signed_by(&server_key, &issuer).unwrap().pem();
         let server_key = server_key.serialize_pem();
         server_key.lines().filter(|line| !line.starts_with("-----")).for_each(secrets::remember);

@@ -92,6 +92,39 @@ impl Gateway {
         self.plaintext = address("plaintext");
     }
 
+    /// Replaces one of its files whole, as careful writers do.
+    pub(crate) fn replace(&self, name: &str, text: impl AsRef<[u8]>) {
+        let draft = self.dir.path().join(format!("{name}.draft"));
+        std::fs::write(&draft, text).unwrap();
+        std::fs::rename(draft, self.dir.path().join(name)).unwrap();
+    }
+
+    /// What one of its files says.
+    pub(crate) fn read(&self, name: &str) -> String {
+        std::fs::read_to_string(self.dir.path().join(name)).unwrap()
+    }
+
+    /// Runs a command of the binary on its files; gives what it prints.
+    pub(crate) fn command(&self, arguments: &[&str]) -> String {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_gateway"));
+        command.env_clear().current_dir(self.dir.path()).args(["--config", "gateway.toml"]).args(arguments);
+        let output = command.stdin(Stdio::null()).output().expect("the built binary");
+        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap().trim_end().to_owned()
+    }
+
+    /// Waits until it has said `message` for the first time after line `from` of its log; gives that line.
+    pub(crate) async fn said(&self, message: &str, from: usize) -> Value {
+        self.log.wait(message, from, 1, |line| line["message"] == message).await.remove(0)
+    }
+
+    /// Replaces the keys file and waits until it is in use.
+    pub(crate) async fn rekey(&self, text: impl AsRef<[u8]>) {
+        let from = self.log.len();
+        self.replace("keys.toml", text);
+        self.said("reloaded", from).await;
+    }
+
     /// The directory of its files.
     pub(crate) fn dir(&self) -> &Path {
         self.dir.path()
@@ -133,6 +166,16 @@ impl Gateway {
     /// A TLS connection over a socket that is connected already.
     pub(crate) async fn tls_over(&self, socket: TcpStream, protocol: Protocol) -> io::Result<TlsStream<TcpStream>> {
         handshake(socket, Certificates::get().client(&[protocol.name()], &[&TLS13, &TLS12])).await
+    }
+
+    /// A TLS connection from a client that trusts the authority of `certificates`.
+    pub(crate) async fn tls_trusting(
+        &self,
+        certificates: &Certificates,
+        protocol: Protocol,
+    ) -> io::Result<TlsStream<TcpStream>> {
+        let socket = TcpStream::connect(self.public).await?;
+        handshake(socket, certificates.client(&[protocol.name()], &[&TLS13])).await
     }
 
     pub(crate) async fn http1(&self) -> Http1 {
