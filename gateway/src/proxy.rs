@@ -8,6 +8,7 @@ pub mod routes;
 pub mod target;
 
 use crate::access::Permit;
+use crate::clock::Clock;
 use crate::mcp::{Call, Mirrored};
 use crate::record::{Exchange, Follow, HttpMethod, Live, Recorder};
 use crate::reject::Reject;
@@ -16,7 +17,7 @@ use bytes::Bytes;
 use headers::{Caller, Fields, Length};
 use http::header::{self, HeaderMap, HeaderValue};
 use http::request::Parts;
-use http::{Method, Request, Response, StatusCode};
+use http::{Method, Request, Response, StatusCode, Version};
 use http_body::Body as HttpBody;
 use hyper::body::Incoming;
 use origin::{Origins, cors};
@@ -35,6 +36,8 @@ use std::time::{Duration, SystemTime};
 
 /// Bodies up to this size are read whole, so that what they ask can be recorded and they leave in one write.
 const WHOLE: u64 = 64 * 1024;
+/// How long the body of a refused request may take to come in.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// One worker's gateway.
 pub struct Gateway {
@@ -54,6 +57,8 @@ pub struct Gateway {
     pub max_body: u64,
     /// How long before a key's end its replies say when that is.
     pub expiry_notice: Duration,
+    /// This worker's deadlines.
+    pub clock: Clock,
     /// Set when streams have to end because the process does.
     pub closing: Rc<Cell<bool>>,
 }
@@ -123,11 +128,18 @@ impl Gateway {
         let mut exchange =
             Exchange::open(&self.recorder, self.snapshots.load(), door.peer, HttpMethod::of(&request.method));
         let mut dress = Dress { id: exchange.request_id(), page: None, key_ends: None };
-        let passed = self.pass(&mut exchange, &mut dress, door, request, body);
+        let many_streams = request.version == Version::HTTP_2;
+        let passed = self.pass(&mut exchange, &mut dress, door, request);
         let key_ends = exchange.key().and_then(|key| key.ends_within(self.expiry_notice, SystemTime::now));
         dress.key_ends = key_ends.cloned();
         match passed {
-            Ok(Onward::Letter(letter)) => Answer::Later(Box::pin(self.clone().deliver(exchange, dress, letter))),
+            Ok(Onward::Letter(letter)) => {
+                Answer::Later(Box::pin(self.clone().deliver(exchange, dress, Ok(letter), body)))
+            }
+            // over HTTP/1.1 hyper drains a short body or closes the connection
+            Err(refusal) if many_streams && !body.is_end_stream() => {
+                Answer::Later(Box::pin(self.clone().deliver(exchange, dress, Err(refusal), body)))
+            }
             Ok(Onward::Preflight) => Answer::Now(Some(Box::new(dress.on(preflight(exchange))))),
             Err(refusal) => Answer::Now(Some(Box::new(dress.on(refuse(&refusal, exchange))))),
         }
@@ -135,14 +147,7 @@ impl Gateway {
 
     /// The policy: each step may refuse, and only what passes all of them is written down for the upstream. What a message
     /// asks is left to [`judge`], which needs the body.
-    fn pass(
-        &self,
-        exchange: &mut Exchange,
-        dress: &mut Dress,
-        door: &Door,
-        request: Parts,
-        body: Incoming,
-    ) -> Result<Onward, Refusal> {
+    fn pass(&self, exchange: &mut Exchange, dress: &mut Dress, door: &Door, request: Parts) -> Result<Onward, Refusal> {
         let fields = Fields::read(&request.headers)?;
         let path = target::path(&request)?;
         let origins = self.origins.load();
@@ -160,12 +165,14 @@ impl Gateway {
             Route::Public(_) => return Err(self.unknown()),
             Route::Protected(_) => Some(live.access.authenticate(&fields.shown(), SystemTime::now())?),
         };
+        if let Some(principal) = &principal {
+            exchange.authenticated(principal);
+        }
         fields.unambiguous()?;
         let Some(principal) = principal else {
             let caller = Caller { principal: None, exchange, forwarded: &door.forwarded };
-            return Ok(Onward::Letter(self.letter(&request, &fields, &caller, None)));
+            return Ok(Onward::Letter(self.letter(&request, &fields, &caller)));
         };
-        exchange.authenticated(&principal);
         if fields.upgrade {
             return Err(Reject::Upgrade.into());
         }
@@ -174,19 +181,32 @@ impl Gateway {
             media::judgeable(&request)?;
         }
         let caller = Caller { principal: Some(principal), exchange, forwarded: &door.forwarded };
-        let mut letter = self.letter(&request, &fields, &caller, Some(body));
+        let mut letter = self.letter(&request, &fields, &caller);
         letter.mirrored = policy.then(|| Box::new(request.headers));
         Ok(Onward::Letter(letter))
     }
 
-    /// Reads what is asked, has it judged, fetches the reply.
-    async fn deliver(self: Rc<Self>, mut exchange: Exchange, dress: Dress, mut letter: Letter) -> Response<ReplyBody> {
-        let judged = match self.read(&mut letter).await {
-            Ok(asked) => judge(&mut exchange, &letter, &asked).map(|permit| (permit, asked)),
-            Err(reject) => Err(reject.into()),
+    /// Reads what is asked, has it judged, fetches the reply. What was refused by its head comes here only to have its body
+    /// thrown away.
+    async fn deliver(
+        self: Rc<Self>,
+        mut exchange: Exchange,
+        dress: Dress,
+        passed: Result<Letter, Refusal>,
+        body: Incoming,
+    ) -> Response<ReplyBody> {
+        let judged = match passed {
+            Ok(letter) => match self.read(&letter, body).await {
+                Ok(asked) => judge(&mut exchange, &letter, &asked).map(|permit| (permit, letter, asked)),
+                Err(reject) => Err(reject.into()),
+            },
+            Err(refusal) => {
+                self.discard(body).await;
+                Err(refusal)
+            }
         };
         let response = match judged {
-            Ok((permit, asked)) => match self.forward(permit, letter, asked).await {
+            Ok((permit, letter, asked)) => match self.forward(permit, letter, asked).await {
                 Ok(reply) => relay(reply, exchange, self.closing.clone()),
                 Err(failure) => refuse(&refused(&failure), exchange),
             },
@@ -195,10 +215,36 @@ impl Gateway {
         dress.on(response)
     }
 
+    /// Lets a short body come in before its request is refused. An h2 stream whose reply ends before its request does is
+    /// reset, as RFC 9113, section 8.1 has it, and some clients then throw the reply away.
+    async fn discard(&self, mut body: Incoming) {
+        let mut deadline = self.clock.deadline();
+        deadline.arm(PATIENCE);
+        let mut left = WHOLE;
+        poll_fn(|cx| {
+            loop {
+                match Pin::new(&mut body).poll_frame(cx) {
+                    Poll::Ready(Some(Ok(frame))) => {
+                        let size = frame.data_ref().map_or(0, |data| data.len() as u64);
+                        match left.checked_sub(size) {
+                            Some(rest) if !body.is_end_stream() => left = rest,
+                            Some(_) | None => return Poll::Ready(()),
+                        }
+                    }
+                    Poll::Ready(Some(Err(_)) | None) => return Poll::Ready(()),
+                    Poll::Pending => return deadline.poll(cx),
+                }
+            }
+        })
+        .await;
+    }
+
     /// Reads a short body whole; a long or chunked one stays a stream, unless a policy needs to see it.
-    async fn read(&self, letter: &mut Letter) -> Result<Asked, Reject> {
+    async fn read(&self, letter: &Letter, mut body: Incoming) -> Result<Asked, Reject> {
+        if letter.public {
+            return Ok(Asked::Nothing);
+        }
         let policy = letter.mirrored.is_some();
-        let Some(mut body) = letter.body.take() else { return Ok(Asked::Nothing) };
         let length = body.size_hint().exact();
         if length.is_some_and(|length| length > self.max_body) {
             return Err(Reject::BodyTooLarge);
@@ -227,10 +273,10 @@ impl Gateway {
     }
 
     /// Writes the head for the upstream, so that the client's can be let go.
-    fn letter(&self, request: &Parts, fields: &Fields<'_>, caller: &Caller<'_>, body: Option<Incoming>) -> Letter {
+    fn letter(&self, request: &Parts, fields: &Fields<'_>, caller: &Caller<'_>) -> Letter {
         let mut text = self.upstream.buffer();
         headers::write_head(request, fields, &self.upstream_host, caller, &mut text);
-        Letter { public: caller.principal.is_none(), method: request.method.clone(), text, body, mirrored: None }
+        Letter { public: caller.principal.is_none(), method: request.method.clone(), text, mirrored: None }
     }
 
     /// Sends what has been judged, and nothing else. Taking a [`Permit`] is what makes that hold.
@@ -259,13 +305,12 @@ impl Gateway {
     }
 }
 
-/// A request's head as the upstream gets it, and what is still to be read.
+/// A request's head as the upstream gets it.
 struct Letter {
     /// Whether its route is open to everybody.
     public: bool,
     method: Method,
     text: Vec<u8>,
-    body: Option<Incoming>,
     /// The client's headers, kept only where a policy compares them with the body.
     mirrored: Option<Box<HeaderMap>>,
 }

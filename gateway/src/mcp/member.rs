@@ -81,14 +81,38 @@ impl Member {
         }
     }
 
-    /// The member of `known` that a parser without regard to case may take `name` for.
+    /// The member of `known` that a parser without regard to case may take `name` for, though it is not its name.
     pub(super) fn confused(name: &str, known: &[Self]) -> Option<Self> {
-        known.iter().copied().find(|member| text::alike(name, member.as_str()))
+        known.iter().copied().find(|member| member.as_str() != name && text::alike(name, member.as_str()))
     }
 }
 
 impl fmt::Display for Member {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mcp::Call;
+
+    #[test]
+    fn only_another_spelling_is_a_confusion() {
+        for known in [&Member::ENVELOPE[..], &Member::PARAMS, &Member::REFERENCE] {
+            for member in known {
+                assert_eq!(Member::confused(member.as_str(), known), None, "{member}");
+                assert_eq!(Member::confused(&member.as_str().to_uppercase(), known), Some(*member), "{member}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_session_can_be_opened_under_a_policy() {
+        let initialize = br#"{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"capabilities":{},"clientInfo":{"name":"c","version":"1"},"protocolVersion":"2025-11-25"}}"#;
+        assert_eq!(Call::judge(initialize).map(|call| call.method().as_str()), Ok("initialize"));
+        let confusing = br#"{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"ProtocolVersion":"2025-11-25"}}"#;
+        assert!(Call::judge(confusing).is_err());
     }
 }

@@ -96,14 +96,14 @@ impl Reload {
             Attempt::Loaded(access) => {
                 let changes = Changes::between(&before.access, &access);
                 replace(shared, access);
-                changes.log(file);
                 shared.metrics.reloaded(ReloadedFile::Keys, Some(now));
+                changes.log(file);
             }
             Attempt::Failed { error, news } => {
+                shared.metrics.reloaded(ReloadedFile::Keys, None);
                 if news {
                     warn!("{error}; the keys that are in use stay in use");
                 }
-                shared.metrics.reloaded(ReloadedFile::Keys, None);
             }
         }
     }
@@ -121,22 +121,18 @@ impl Reload {
         match self.pair.look(asked, || identity(&self.settings)) {
             Attempt::None => {}
             Attempt::Loaded(identity) => {
-                let certificate = certificate(&identity);
-                info!(
-                    names = identity.names.join(" "),
-                    ends = moment::text(identity.not_after),
-                    "reloaded the certificate"
-                );
                 shared.origins.store(Arc::new(origins(&self.settings, &identity)));
-                shared.metrics.renew(certificate);
-                shared.server.store(identity.server);
+                shared.server.store(identity.server.clone());
+                shared.metrics.renew(certificate(&identity));
                 shared.metrics.reloaded(ReloadedFile::Certificate, Some(SystemTime::now()));
+                let (names, ends) = (identity.names.join(" "), moment::text(identity.not_after));
+                info!(names, ends, "reloaded the certificate");
             }
             Attempt::Failed { error, news } => {
+                shared.metrics.reloaded(ReloadedFile::Certificate, None);
                 if news {
                     warn!("{error}; the certificate that is in use stays in use");
                 }
-                shared.metrics.reloaded(ReloadedFile::Certificate, None);
             }
         }
     }

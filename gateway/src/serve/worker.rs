@@ -36,8 +36,9 @@ use tracing::{debug, error};
 const HEAD: (usize, usize) = (32 * 1024, 100);
 /// Streams that one h2 connection may have open.
 const STREAMS: u32 = 100;
-/// Largest header list over h2, in bytes.
-const HEADER_LIST: u32 = 16 * 1024;
+/// Largest header list over h2, in bytes as RFC 9113, section 6.5.2 counts them. One that is larger is answered with 431;
+/// one of more than four times that ends the connection.
+const HEADER_LIST: u32 = 24 * 1024;
 /// How long a connection that was accepted while the worker finishes has for its first request.
 const FIRST: Duration = Duration::from_secs(1);
 /// How long streams that are ended have to say so.
@@ -121,6 +122,7 @@ impl Worker {
             recorder: Rc::new(Recorder::new(shared.metrics.clone(), index, [high, low])),
             max_body: shared.limits.max_body,
             expiry_notice: shared.expiry_notice,
+            clock: clock.clone(),
             closing: Rc::default(),
         };
         let mut http1 = http1::Builder::new();

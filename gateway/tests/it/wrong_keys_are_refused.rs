@@ -3,7 +3,7 @@
 
 use crate::harness::fields::{Fields, Head};
 use crate::harness::origin::ok;
-use crate::harness::{Ask, Gateway, Key, Origin, Protocol, Reply};
+use crate::harness::{Ask, Gateway, Key, Origin, Piece, Protocol, Reply};
 
 const MISSING: &str = r#"{"jsonrpc":"2.0","id":null,"error":{"code":-32001,"message":"Missing API key. Provide 'X-API-Key' header."},"detail":"Missing API key. Provide 'X-API-Key' header."}"#;
 const INVALID: &str =
@@ -162,4 +162,23 @@ async fn a_request_hidden_in_the_body_of_a_refused_one_is_never_seen() {
         assert_eq!(head.status(), 404);
     }
     only_the_good_key_passes(&gateway, &origin).await;
+}
+
+/// A reply that ends before its request does would be followed by RST_STREAM, and some clients (curl 7.88) then report
+/// that instead of the reply.
+#[tokio::test]
+async fn over_h2_only_after_the_body_has_come() {
+    let origin = Origin::answering(|_| ok("{}")).await;
+    let gateway = Gateway::before(&origin).start().await;
+    let mut client = gateway.http2().await;
+    let ask = Ask::ping().key("wrong");
+    let mut stream = client.open_head(&ask).await;
+    // answered after whatever the gateway has to say about the first
+    client.ask(&Ask::get("/none")).await.with(404);
+    stream.finish(ask.body.clone().expect("a ping has a body")).await;
+    let (status, _) = stream.head().await;
+    assert_eq!(status, 401);
+    assert!(matches!(stream.piece().await, Piece::Data(_)));
+    assert!(matches!(stream.piece().await, Piece::End));
+    assert_eq!(origin.requests().len(), 0);
 }

@@ -105,7 +105,6 @@ fn a_tool_that_is_not_the_clients_is_refused_with_403() {
 }
 
 #[test]
-#[ignore = "the gateway refuses `initialize` of a client with a list of tools: 400, bad_envelope"]
 fn a_tool_that_is_not_the_clients_is_refused_in_a_session() {
     forecast_is_refused_and_alerts_are_not(&only_alerts(), "2025-11-25");
 }

@@ -108,6 +108,14 @@ impl Stream {
         send(self.out.as_mut().expect("a request with a body"), data.into()).await;
     }
 
+    /// Sends the last of the request's body. The gateway must not have reset the stream before.
+    pub(crate) async fn finish(&mut self, data: impl Into<Bytes>) {
+        let out = self.out.as_mut().expect("a request with a body");
+        let reset = poll_fn(|cx| std::task::Poll::Ready(out.poll_reset(cx).is_ready())).await;
+        assert!(!reset, "the stream was reset before its request was complete");
+        out.send_data(data.into(), true).expect("the gateway takes the rest");
+    }
+
     /// Status and header fields.
     pub(crate) async fn head(&mut self) -> (u16, Fields) {
         let response = self.response.take().expect("a head comes once");
