@@ -84,18 +84,17 @@ async fn what_cannot_be_used_is_said_once_and_changes_nothing() {
     let gateway = Gateway::before(&origin).start().await;
     let good = gateway.read("keys.toml");
     let half = good.rfind("sha256:").unwrap() + 20;
-    let bad: [(&[u8], &str); 5] = [
-        (good[..half].as_bytes(), "keys.toml:6:"),
-        (format!("{good}\n\0\0\0\0").as_bytes(), "a NUL byte"),
-        (format!("{good}\nexpiers_at = 2030-01-01T00:00:00Z\n").as_bytes(), "did you mean `expires_at`?"),
-        (format!("{good}\n{good}").as_bytes(), "is written twice"),
-        (b"", "names no client"),
-    ]
-    .map(|(bytes, words)| (&*bytes.to_vec().leak(), words));
-    for (bytes, words) in bad {
+    let bad = [
+        (good[..half].to_owned(), "keys.toml:6:"),
+        (format!("{good}\n\0\0\0\0"), "a NUL byte"),
+        (format!("{good}\nexpiers_at = 2030-01-01T00:00:00Z\n"), "did you mean `expires_at`?"),
+        (format!("{good}\n{good}"), "is written twice"),
+        (String::new(), "names no client"),
+    ];
+    for (text, words) in bad {
         let from = gateway.log.len();
         let warned = |line: &Value| line["level"] == "WARN";
-        gateway.replace("keys.toml", bytes);
+        gateway.replace("keys.toml", text);
         let line = gateway.log.wait(words, from, 1, warned).await.remove(0);
         let message = line["message"].as_str().unwrap();
         assert!(message.starts_with("keys.toml") && message.contains(words), "{message}");
