@@ -28,6 +28,7 @@ struct Held<T> {
 }
 
 /// The state that one request runs on, from its first decision to its last byte.
+#[allow(clippy::redundant_allocation, reason = "the outer count is the worker's own; see Follow")]
 pub struct Snapshot<T>(Rc<Arc<T>>);
 
 impl<T> Clone for Snapshot<T> {

@@ -78,10 +78,15 @@ fn listen(socket: TcpSocket) -> io::Result<std::net::TcpListener> {
 }
 
 fn explain(cause: &io::Error) -> String {
-    match cause.kind() {
-        io::ErrorKind::AddrInUse => "the port is taken; stop what listens there, or choose another".to_owned(),
-        io::ErrorKind::PermissionDenied => "ports below 1024 need CAP_NET_BIND_SERVICE; choose a higher one".to_owned(),
-        io::ErrorKind::AddrNotAvailable => "this machine has no such address".to_owned(),
-        _ => cause.to_string(),
+    use io::ErrorKind as Kind;
+    let kind = cause.kind();
+    if kind == Kind::AddrInUse {
+        "the port is taken; stop what listens there, or choose another".to_owned()
+    } else if kind == Kind::PermissionDenied {
+        "ports below 1024 need CAP_NET_BIND_SERVICE; choose a higher one".to_owned()
+    } else if kind == Kind::AddrNotAvailable {
+        "this machine has no such address".to_owned()
+    } else {
+        cause.to_string()
     }
 }

@@ -97,16 +97,14 @@ impl Body {
 
 /// The body's share of what one read brought, and whether it brought nothing else.
 fn cut(framing: &mut Framing, input: &[u8]) -> Result<(Piece, bool), Failure> {
-    match framing {
-        Framing::ToEof if input.is_empty() => {
-            *framing = Framing::Done;
-            Ok((Piece::default(), false))
-        }
-        _ if input.is_empty() => Err(Failure::Closed),
-        _ => {
-            let piece = framing.take(input).map_err(Failure::Invalid)?;
-            let clean = piece.used == input.len();
-            Ok((piece, clean))
-        }
+    if !input.is_empty() {
+        let piece = framing.take(input).map_err(Failure::Invalid)?;
+        let clean = piece.used == input.len();
+        return Ok((piece, clean));
     }
+    if *framing != Framing::ToEof {
+        return Err(Failure::Closed);
+    }
+    *framing = Framing::Done;
+    Ok((Piece::default(), false))
 }

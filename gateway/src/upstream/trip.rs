@@ -97,7 +97,10 @@ impl<B: HttpBody<Data = Bytes> + Unpin> Trip<B> {
     fn poll_connected(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Failure>> {
         let Way::Dialing(dialing) = &mut self.way else { return Poll::Ready(Ok(())) };
         match dialing.as_mut().poll(cx) {
-            Poll::Ready(Ok(stream)) => Poll::Ready(Ok(self.set_out(stream))),
+            Poll::Ready(Ok(stream)) => {
+                self.set_out(stream);
+                Poll::Ready(Ok(()))
+            }
             Poll::Ready(Err(cause)) => Poll::Ready(Err(Failure::Unreachable(cause))),
             Poll::Pending => self.deadline.poll(cx).map(|()| Err(Failure::Unreachable(io::ErrorKind::TimedOut.into()))),
         }
