@@ -178,12 +178,31 @@ async fn accept(worker: Rc<Worker>, listener: TcpListener, secure: bool) {
             Poll::Ready(accepted) => Poll::Ready(Some(accepted)),
         });
         match accepted.await {
-            None => return,
+            None => break,
             Some(Ok((socket, peer))) => {
                 let open = Open::new(worker.clone());
                 spawn_local(connection(open, socket, peer, secure));
             }
             Some(Err(cause)) => pause(&cause).await,
+        }
+    }
+    for (socket, peer) in queued(listener) {
+        spawn_local(connection(Open::new(worker.clone()), socket, peer, secure));
+    }
+}
+
+/// What the kernel has accepted and the reactor may not have told of yet: only the kernel knows that nothing is left.
+fn queued(listener: TcpListener) -> Vec<(TcpStream, SocketAddr)> {
+    let mut queued = Vec::new();
+    let Ok(listener) = listener.into_std() else { return queued };
+    loop {
+        match listener.accept() {
+            Ok((socket, peer)) => {
+                let socket = socket.set_nonblocking(true).and_then(|()| TcpStream::from_std(socket));
+                queued.extend(socket.ok().map(|socket| (socket, peer)));
+            }
+            Err(cause) if matches!(cause.kind(), io::ErrorKind::ConnectionAborted | io::ErrorKind::Interrupted) => {}
+            Err(_) => return queued,
         }
     }
 }

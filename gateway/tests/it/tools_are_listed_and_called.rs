@@ -36,7 +36,7 @@ async fn and_without_a_key_the_client_is_told_so() {
     let wrong = Key::new().secret;
     for revision in [ProtocolVersion::V_2025_11_25, ProtocolVersion::V_2026_07_28] {
         for key in [None, Some(&*wrong)] {
-            let refused = converse(&gateway, Protocol::Http1, revision.clone(), key).await.err().expect("refused");
+            let refused = converse(&gateway, Protocol::Http1, revision.clone(), key).await.expect_err("refused");
             let said = format!("{refused:?}");
             assert!(said.contains("ApiKey realm") && !said.contains(&wrong), "{revision:?}: {said}");
         }

@@ -11,7 +11,7 @@ use super::wire::Wire;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
-use tokio::net::{TcpListener, TcpStream, UnixListener};
+use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::{Mutex as AsyncMutex, mpsc};
 use tokio::task::{AbortHandle, JoinSet};
 
@@ -128,16 +128,6 @@ impl Origin {
     /// How many connections there were so far.
     pub(crate) fn connections(&self) -> usize {
         *self.shared.connections.lock().unwrap()
-    }
-
-    /// Hangs up everything and stops to listen; gives the address.
-    pub(crate) async fn stop(self) -> SocketAddr {
-        let address = self.address();
-        drop(self);
-        // the listener is closed when its task has been dropped
-        let refused = async || TcpStream::connect(address).await.is_err().then_some(());
-        super::eventually("the origin stops to listen", refused).await;
-        address
     }
 }
 
