@@ -1,4 +1,4 @@
-//! How one request moves. [`Gateway::pass`] is the policy, top-down, on one screen.
+//! How one request moves. `Gateway::pass` is the policy, top-down, on one screen.
 
 pub mod headers;
 pub mod origin;

@@ -36,7 +36,7 @@ pub enum Lie {
     /// Not a status line and header fields.
     #[error("its head is not HTTP/1.1")]
     Syntax,
-    /// More than [`LONGEST_HEAD`] bytes or 100 fields.
+    /// More than 64 KiB or 100 fields.
     #[error("its head is too large")]
     TooLarge,
     /// Two lengths, a length beside chunked, or one that is no number.
