@@ -421,6 +421,56 @@ mod tests {
         assert!(Call::observe(b"{\"method\":\"\xff\"}").is_none());
     }
 
+    /// One message of each kind that clients of all revisions send, in the order in which their SDKs write the members.
+    #[test]
+    fn what_clients_send_is_accepted() {
+        let meta = r#""_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientInfo":{"name":"c","version":"1"},"io.modelcontextprotocol/clientCapabilities":{"roots":{"listChanged":true}},"progressToken":1}"#;
+        for (method, params) in [
+            (
+                "initialize",
+                r#""protocolVersion":"2025-11-25","capabilities":{"sampling":{}},"clientInfo":{"name":"c","version":"1"}"#,
+            ),
+            ("ping", ""),
+            ("server/discover", meta),
+            ("tools/list", r#""cursor":"x""#),
+            ("tools/call", r#""name":"a","arguments":{"name":"b","Method":1},"task":{"ttl":60000}"#),
+            ("resources/list", ""),
+            ("resources/templates/list", ""),
+            ("resources/read", r#""uri":"file:///a""#),
+            ("resources/subscribe", r#""uri":"file:///a""#),
+            ("prompts/list", ""),
+            ("prompts/get", r#""name":"p","arguments":{"language":"en"}"#),
+            (
+                "completion/complete",
+                r#""ref":{"type":"ref/prompt","name":"p","title":"P"},"argument":{"name":"a","value":"b"},"context":{"arguments":{}}"#,
+            ),
+            ("logging/setLevel", r#""level":"info""#),
+            (
+                "subscriptions/listen",
+                r#""notifications":{"toolsListChanged":true,"resourceSubscriptions":["file:///a"]}"#,
+            ),
+            ("tasks/get", r#""taskId":"t""#),
+            ("notifications/initialized", ""),
+            ("notifications/cancelled", r#""requestId":1,"reason":"r""#),
+            ("notifications/progress", r#""progressToken":1,"progress":0.5,"total":1,"message":"m""#),
+            ("notifications/roots/list_changed", ""),
+        ] {
+            let params =
+                if params == meta || params.is_empty() { params.to_owned() } else { format!("{meta},{params}") };
+            let id = if method.starts_with("notifications/") { "" } else { r#","id":1"# };
+            for body in [
+                format!(r#"{{"jsonrpc":"2.0"{id},"method":"{method}","params":{{{params}}}}}"#),
+                format!(r#"{{"method":"{method}","params":{{{params}}},"jsonrpc":"2.0"{id}}}"#),
+            ] {
+                for call in both(&body) {
+                    assert_eq!(call.method().as_str(), method, "{body}");
+                    assert_eq!(call.method_text(), method);
+                    assert_eq!(call.kind() == Kind::Notification, id.is_empty());
+                }
+            }
+        }
+    }
+
     #[test]
     fn what_is_no_single_message_is_refused() {
         assert_eq!(flaw(""), Flaw::NotAnObject);

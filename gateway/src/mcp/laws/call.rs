@@ -43,6 +43,7 @@ fn params() -> impl Strategy<Value = Value> {
     let member = prop_oneof![
         3 => (Just("arguments".to_owned()), json()),
         2 => (Just("_meta".to_owned()), prop_oneof![2 => Just(version), 1 => json()]),
+        1 => (prop::sample::select(&["protocolVersion", "notifications", "Uri"][..]).prop_map(str::to_owned), json()),
         1 => (text(), json()),
     ];
     let named =

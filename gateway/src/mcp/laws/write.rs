@@ -26,12 +26,28 @@ pub(super) fn json() -> impl Strategy<Value = Value> {
     })
 }
 
+/// Members that have a meaning somewhere, and so may stand where they have none.
+const MEMBERS: &[&str] = &[
+    "jsonrpc",
+    "id",
+    "name",
+    "uri",
+    "taskId",
+    "arguments",
+    "_meta",
+    "ref",
+    "type",
+    "protocolVersion",
+    "notifications",
+    "cacheScope",
+    "uriTemplate",
+    "Uri",
+];
+
 pub(super) fn text() -> impl Strategy<Value = String> {
     prop_oneof![
         "[a-e]{0,3}",
-        Just("name".to_owned()),
-        Just("uri".to_owned()),
-        Just("_meta".to_owned()),
+        prop::sample::select(MEMBERS).prop_map(str::to_owned),
         "[ -~]{0,20}",
         r#"["\\/\n\t\u{8}\u{1}\u{7f}é世😀{}\[\],: ]{0,6}"#,
         "[a-z]{9,70}",
