@@ -27,6 +27,8 @@ mod a_unix_socket_is_an_upstream;
 #[cfg(test)]
 mod all_workers_serve;
 #[cfg(test)]
+mod an_https_upstream_is_checked;
+#[cfg(test)]
 mod drain_lets_streams_finish;
 #[cfg(test)]
 mod each_client_gets_its_own_answer;

@@ -11,6 +11,8 @@ use std::sync::{Arc, LazyLock};
 pub(crate) struct Certificates {
     pub(crate) server: String,
     pub(crate) server_key: String,
+    /// Its own certificate, in PEM.
+    pub(crate) ca: String,
     authority: CertificateDer<'static>,
 }
 
@@ -43,7 +45,7 @@ impl Certificates {
         let server = server.signed_by(&server_key, &issuer).unwrap().pem();
         let server_key = server_key.serialize_pem();
         server_key.lines().filter(|line| !line.starts_with("-----")).for_each(secrets::remember);
-        Self { server, server_key, authority: certificate.der().clone() }
+        Self { server, server_key, ca: certificate.pem(), authority: certificate.der().clone() }
     }
 
     /// What a client needs to speak `protocols` over one of `versions`.
