@@ -1,6 +1,9 @@
 //! How one request moves. `Gateway::pass` is the policy, top-down, on one screen.
 
+pub mod answer;
+mod asked;
 pub mod headers;
+mod media;
 pub mod origin;
 pub mod refusal;
 pub mod reply;
@@ -13,9 +16,11 @@ use crate::mcp::{Call, Mirrored};
 use crate::record::{Exchange, Follow, HttpMethod, Live, Recorder};
 use crate::reject::Reject;
 use crate::upstream::{Failure, Reply, Streamed, Trip, Upstream};
+use answer::Answer;
+use asked::{Asked, Whole};
 use bytes::Bytes;
 use headers::{Caller, Fields, Length};
-use http::header::{self, HeaderMap, HeaderValue};
+use http::header::{HeaderMap, HeaderValue};
 use http::request::Parts;
 use http::{Method, Request, Response, StatusCode, Version};
 use http_body::Body as HttpBody;
@@ -25,13 +30,12 @@ use refusal::{Refusal, X_REQUEST_ID};
 use reply::{Relay, ReplyBody, X_API_KEY_EXPIRES};
 use routes::{Route, Routes};
 use std::cell::Cell;
-use std::convert::Infallible;
 use std::future::{Future, poll_fn};
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Poll, ready};
 use std::time::{Duration, SystemTime};
 
 /// Bodies up to this size are read whole, so that what they ask can be recorded and they leave in one write.
@@ -90,28 +94,6 @@ enum Onward {
     Letter(Letter),
     /// A browser is told what it may send.
     Preflight,
-}
-
-/// The answer to one request. A refusal that needs nothing but the head is there at once. What waits is boxed, so that
-/// its room is given back when the reply begins: hyper would keep it for as long as a stream is open.
-pub enum Answer<F> {
-    /// Here it is.
-    Now(Option<Box<Response<ReplyBody>>>),
-    /// It is being fetched.
-    Later(Pin<Box<F>>),
-}
-
-impl<F: Future<Output = Response<ReplyBody>>> Future for Answer<F> {
-    type Output = Result<Response<ReplyBody>, Infallible>;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        match self.get_mut() {
-            Answer::Now(response) => {
-                Poll::Ready(Ok(*response.take().expect("an answer is polled until it is there, not longer")))
-            }
-            Answer::Later(future) => future.as_mut().poll(cx).map(Ok),
-        }
-    }
 }
 
 impl Gateway {
@@ -339,39 +321,6 @@ impl Dress {
     }
 }
 
-/// A request's body, as far as it has been read.
-enum Asked {
-    Nothing,
-    Whole(Bytes),
-    Streamed(Streamed<Incoming>),
-}
-
-/// Joins the frames of a short body; the common one is a single frame and is not copied.
-#[derive(Default)]
-struct Whole {
-    first: Bytes,
-    joined: Vec<u8>,
-}
-
-impl Whole {
-    fn push(&mut self, data: Bytes, most: u64) -> Result<(), Reject> {
-        if self.first.is_empty() {
-            self.first = data;
-        } else {
-            if self.joined.is_empty() {
-                self.joined.extend_from_slice(&self.first);
-            }
-            self.joined.extend_from_slice(&data);
-        }
-        let size = self.joined.len().max(self.first.len()) as u64;
-        if size > most { Err(Reject::BodyTooLarge) } else { Ok(()) }
-    }
-
-    fn into_bytes(self) -> Bytes {
-        if self.joined.is_empty() { self.first } else { self.joined.into() }
-    }
-}
-
 /// What the message asks, and whether its sender may ask it. Without a policy the body is only observed.
 fn judge(exchange: &mut Exchange, letter: &Letter, asked: &Asked) -> Result<Permit, Refusal> {
     if letter.public {
@@ -443,27 +392,4 @@ fn preflight(mut exchange: Exchange) -> Response<ReplyBody> {
 fn refuse(refusal: &Refusal, mut exchange: Exchange) -> Response<ReplyBody> {
     exchange.rejected(refusal.reject);
     refusal.response().map(ReplyBody::Whole)
-}
-
-/// Media types, read as RFC 9110, section 8.3 has them.
-mod media {
-    use super::{HeaderValue, Method, Parts, Reject, header};
-
-    /// A body that a policy can read: exactly one JSON media type and no content coding.
-    ///
-    /// GET and DELETE have no body and pass.
-    pub(super) fn judgeable(request: &Parts) -> Result<(), Reject> {
-        if request.method != Method::POST {
-            return Ok(());
-        }
-        let headers = &request.headers;
-        let mut types = headers.get_all(header::CONTENT_TYPE).iter().map(HeaderValue::as_bytes);
-        let json = types.next().is_some_and(|value| essence(value).eq_ignore_ascii_case(b"application/json"));
-        let sane = json && types.next().is_none() && !headers.contains_key(header::CONTENT_ENCODING);
-        if sane { Ok(()) } else { Err(Reject::MediaType) }
-    }
-
-    fn essence(value: &[u8]) -> &[u8] {
-        value.split(|b| *b == b';').next().unwrap_or_default().trim_ascii()
-    }
 }
