@@ -19,7 +19,7 @@ use std::convert::Infallible;
 use std::future::{Future, poll_fn};
 use std::io;
 use std::net::SocketAddr;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -261,21 +261,8 @@ async fn handshake(server: Arc<ServerConfig>, socket: TcpStream, worker: &Worker
 }
 
 async fn http1<S: AsyncRead + AsyncWrite + Unpin + 'static>(worker: &Rc<Worker>, stream: S, door: Rc<Door>) {
-    let mut served = pin!(worker.http1.serve_connection(TokioIo::new(stream), service(worker, door.clone())));
-    let mut ending = Ending::new(worker, &door);
-    let ended = poll_fn(|cx| {
-        if ending.poll(cx) {
-            served.as_mut().graceful_shutdown();
-        }
-        let polled = served.as_mut().poll(cx);
-        // a first request that was just read is told at once that it is also the last
-        if polled.is_ready() || !ending.poll(cx) {
-            return polled;
-        }
-        served.as_mut().graceful_shutdown();
-        served.as_mut().poll(cx)
-    });
-    note(worker, &door, ended.await);
+    let served = worker.http1.serve_connection(TokioIo::new(stream), service(worker, door.clone()));
+    serve(worker, &door, pin!(served), |served| served.graceful_shutdown()).await;
 }
 
 /// What hyper calls for each request.
@@ -289,21 +276,31 @@ fn service(
 }
 
 async fn http2(worker: &Rc<Worker>, stream: Tls, door: Rc<Door>) {
-    let mut served = pin!(worker.http2.serve_connection(TokioIo::new(stream), service(worker, door.clone())));
-    let mut ending = Ending::new(worker, &door);
+    let served = worker.http2.serve_connection(TokioIo::new(stream), service(worker, door.clone()));
+    serve(worker, &door, pin!(served), |served| served.graceful_shutdown()).await;
+}
+
+/// Serves a connection to its end; `finish` tells it that the worker finishes.
+async fn serve<C: Future<Output = hyper::Result<()>>>(
+    worker: &Worker,
+    door: &Door,
+    mut served: Pin<&mut C>,
+    finish: impl Fn(Pin<&mut C>),
+) {
+    let mut ending = Ending::new(worker, door);
     let ended = poll_fn(|cx| {
         if ending.poll(cx) {
-            served.as_mut().graceful_shutdown();
+            finish(served.as_mut());
         }
         let polled = served.as_mut().poll(cx);
         // a first request that was just read is told at once that it is also the last
         if polled.is_ready() || !ending.poll(cx) {
             return polled;
         }
-        served.as_mut().graceful_shutdown();
+        finish(served.as_mut());
         served.as_mut().poll(cx)
     });
-    note(worker, &door, ended.await);
+    note(worker, door, ended.await);
 }
 
 fn note(worker: &Worker, door: &Door, ended: hyper::Result<()>) {
