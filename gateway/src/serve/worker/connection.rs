@@ -1,0 +1,110 @@
+//! One connection, from the handshake to its end.
+
+use super::Worker;
+use super::accept::Open;
+use super::ending::Ending;
+use crate::proxy::Door;
+use crate::proxy::reply::ReplyBody;
+use http::{Request, Response};
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use rustls::ServerConfig;
+use std::convert::Infallible;
+use std::future::{Future, poll_fn};
+use std::io;
+use std::net::SocketAddr;
+use std::pin::{Pin, pin};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::Poll;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsAcceptor;
+use tracing::debug;
+
+pub(super) async fn connection(open: Open, socket: TcpStream, peer: SocketAddr, secure: bool) {
+    let worker = &open.0;
+    if let Err(cause) = socket.set_nodelay(true) {
+        return debug!(%peer, %cause, "a connection broke");
+    }
+    let door = Rc::new(Door::new(peer, secure));
+    if !secure {
+        return http1(worker, socket, door).await;
+    }
+    // boxed: a handshake's state would else stay allocated for as long as the connection
+    let handshake = Box::pin(handshake(worker.shared.server.load_full(), socket, worker));
+    match handshake.await {
+        Ok(stream) if stream.get_ref().1.alpn_protocol() == Some(b"h2") => http2(worker, stream, door).await,
+        Ok(stream) => http1(worker, stream, door).await,
+        Err(cause) => {
+            worker.gateway.recorder.meters().handshakes_failed.add(1);
+            debug!(%peer, %cause, "no TLS handshake");
+        }
+    }
+}
+
+type Tls = tokio_rustls::server::TlsStream<TcpStream>;
+
+async fn handshake(server: Arc<ServerConfig>, socket: TcpStream, worker: &Worker) -> io::Result<Tls> {
+    let mut deadline = worker.clock.deadline();
+    deadline.arm(worker.shared.limits.handshake_timeout);
+    let mut accepting = pin!(TlsAcceptor::from(server).accept(socket));
+    poll_fn(|cx| match accepting.as_mut().poll(cx) {
+        Poll::Pending => deadline.poll(cx).map(|()| Err(io::ErrorKind::TimedOut.into())),
+        ready => ready,
+    })
+    .await
+}
+
+async fn http1<S: AsyncRead + AsyncWrite + Unpin + 'static>(worker: &Rc<Worker>, stream: S, door: Rc<Door>) {
+    let served = worker.http1.serve_connection(TokioIo::new(stream), service(worker, door.clone()));
+    serve(worker, &door, pin!(served), |served| served.graceful_shutdown()).await;
+}
+
+/// What hyper calls for each request.
+fn service(
+    worker: &Worker,
+    door: Rc<Door>,
+) -> impl hyper::service::Service<Request<Incoming>, Response = Response<ReplyBody>, Error = Infallible, Future: 'static>
++ use<> {
+    let gateway = worker.gateway.clone();
+    service_fn(move |request| gateway.handle(&door, request))
+}
+
+async fn http2(worker: &Rc<Worker>, stream: Tls, door: Rc<Door>) {
+    let served = worker.http2.serve_connection(TokioIo::new(stream), service(worker, door.clone()));
+    serve(worker, &door, pin!(served), |served| served.graceful_shutdown()).await;
+}
+
+/// Serves a connection to its end; `finish` tells it that the worker finishes.
+async fn serve<C: Future<Output = hyper::Result<()>>>(
+    worker: &Worker,
+    door: &Door,
+    mut served: Pin<&mut C>,
+    finish: impl Fn(Pin<&mut C>),
+) {
+    let mut ending = Ending::new(worker, door);
+    let ended = poll_fn(|cx| {
+        if ending.poll(cx) {
+            finish(served.as_mut());
+        }
+        let polled = served.as_mut().poll(cx);
+        // a first request that was just read is told at once that it is also the last
+        if polled.is_ready() || !ending.poll(cx) {
+            return polled;
+        }
+        finish(served.as_mut());
+        served.as_mut().poll(cx)
+    });
+    note(worker, door, ended.await);
+}
+
+fn note(worker: &Worker, door: &Door, ended: hyper::Result<()>) {
+    if let Err(cause) = ended {
+        if cause.is_parse() {
+            worker.gateway.recorder.meters().heads_refused.add(1);
+        }
+        debug!(peer = %door.peer, %cause, "a connection broke");
+    }
+}
