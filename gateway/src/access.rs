@@ -3,17 +3,23 @@
 //! [`Access::build`] makes it whole from the rows of the keys file; a reload builds the next one and swaps it in, so a
 //! request sees either all of the old file or all of the new.
 
+mod bucket;
 mod client;
 mod credential;
 mod keyring;
 mod lease;
+mod quota;
 pub mod secret;
+mod stranger;
 mod tools;
 
+pub use bucket::{Bucket, Level, Taken, Uptime};
 pub use client::{Client, ClientId, ClientRow, Permit, Principal, Proof};
 pub use credential::{Credential, Shown, Sole};
 pub use keyring::{Key, KeyDigest, KeyId, KeyRing, KeyRow, KeyState};
 pub use lease::{Lease, LeaseEnd};
+pub use quota::{Quota, Rate, RateError};
+pub use stranger::{Excess, PerSource, Source, Strangers, Visit};
 pub use tools::ToolSet;
 
 use crate::reject::Reject;
