@@ -2,6 +2,7 @@
 
 pub mod answer;
 mod asked;
+mod delivery;
 pub mod headers;
 mod media;
 pub mod origin;
@@ -15,33 +16,26 @@ use crate::clock::Clock;
 use crate::mcp::{Call, Mirrored};
 use crate::record::{Exchange, Follow, HttpMethod, Live, Recorder};
 use crate::reject::Reject;
-use crate::upstream::{Failure, Reply, Streamed, Trip, Upstream};
-use answer::Answer;
-use asked::{Asked, Whole};
+use crate::upstream::{Failure, Reply, Trip, Upstream};
+use answer::{Answer, When};
+use asked::Asked;
 use bytes::Bytes;
+use delivery::Delivery;
 use headers::{Caller, Fields, Length};
 use http::header::{HeaderMap, HeaderValue};
 use http::request::Parts;
 use http::{Method, Request, Response, StatusCode, Version};
-use http_body::Body as HttpBody;
+use http_body::Body as _;
 use hyper::body::Incoming;
 use origin::{Origins, cors};
 use refusal::{Refusal, X_REQUEST_ID};
 use reply::{Relay, ReplyBody, X_API_KEY_EXPIRES};
 use routes::{Route, Routes};
 use std::cell::Cell;
-use std::future::{Future, poll_fn};
 use std::net::SocketAddr;
-use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::{Poll, ready};
 use std::time::{Duration, SystemTime};
-
-/// Bodies up to this size are read whole, so that what they ask can be recorded and they leave in one write.
-const WHOLE: u64 = 64 * 1024;
-/// How long the body of a refused request may take to come in.
-const PATIENCE: Duration = Duration::from_secs(1);
 
 /// One worker's gateway.
 pub struct Gateway {
@@ -100,11 +94,7 @@ impl Gateway {
     /// Answers one request. From here on it is recorded, whatever happens.
     ///
     /// All that the head decides is decided at once, so that nothing of it is kept while the upstream works.
-    pub fn handle(
-        self: &Rc<Self>,
-        door: &Door,
-        request: Request<Incoming>,
-    ) -> Answer<impl Future<Output = Response<ReplyBody>> + use<>> {
+    pub fn handle(self: &Rc<Self>, door: &Door, request: Request<Incoming>) -> Answer {
         door.asked.set(true);
         let (request, body) = request.into_parts();
         let mut exchange =
@@ -116,14 +106,14 @@ impl Gateway {
         dress.key_ends = key_ends.cloned();
         match passed {
             Ok(Onward::Letter(letter)) => {
-                Answer::Later(Box::pin(self.clone().deliver(exchange, dress, Ok(letter), body)))
+                Answer(When::Later(Box::new(Delivery::new(self, exchange, dress, letter, body))))
             }
             // over HTTP/1.1 hyper drains a short body or closes the connection
             Err(refusal) if many_streams && !body.is_end_stream() => {
-                Answer::Later(Box::pin(self.clone().deliver(exchange, dress, Err(refusal), body)))
+                Answer(When::Later(Box::new(Delivery::refusal(self, exchange, dress, refusal, body))))
             }
-            Ok(Onward::Preflight) => Answer::Now(Some(Box::new(dress.on(preflight(exchange))))),
-            Err(refusal) => Answer::Now(Some(Box::new(dress.on(refuse(&refusal, exchange))))),
+            Ok(Onward::Preflight) => Answer(When::Now(Some(Box::new(dress.on(preflight(exchange)))))),
+            Err(refusal) => Answer(When::Now(Some(Box::new(dress.on(refuse(&refusal, exchange)))))),
         }
     }
 
@@ -168,92 +158,6 @@ impl Gateway {
         Ok(Onward::Letter(letter))
     }
 
-    /// Reads what is asked, has it judged, fetches the reply. What was refused by its head comes here only to have its body
-    /// thrown away.
-    async fn deliver(
-        self: Rc<Self>,
-        mut exchange: Exchange,
-        dress: Dress,
-        passed: Result<Letter, Refusal>,
-        body: Incoming,
-    ) -> Response<ReplyBody> {
-        let judged = match passed {
-            Ok(letter) => match self.read(&letter, body).await {
-                Ok(asked) => judge(&mut exchange, &letter, &asked).map(|permit| (permit, letter, asked)),
-                Err(reject) => Err(reject.into()),
-            },
-            Err(refusal) => {
-                self.discard(body).await;
-                Err(refusal)
-            }
-        };
-        let response = match judged {
-            Ok((permit, letter, asked)) => match self.forward(permit, letter, asked).await {
-                Ok(reply) => relay(reply, exchange, self.closing.clone()),
-                Err(failure) => refuse(&refused(&failure), exchange),
-            },
-            Err(refusal) => refuse(&refusal, exchange),
-        };
-        dress.on(response)
-    }
-
-    /// Lets a short body come in before its request is refused. An h2 stream whose reply ends before its request does is
-    /// reset, as RFC 9113, section 8.1 has it, and some clients then throw the reply away.
-    async fn discard(&self, mut body: Incoming) {
-        let mut deadline = self.clock.deadline();
-        deadline.arm(PATIENCE);
-        let mut left = WHOLE;
-        poll_fn(|cx| {
-            loop {
-                match Pin::new(&mut body).poll_frame(cx) {
-                    Poll::Ready(Some(Ok(frame))) => {
-                        let size = frame.data_ref().map_or(0, |data| data.len() as u64);
-                        match left.checked_sub(size) {
-                            Some(rest) if !body.is_end_stream() => left = rest,
-                            Some(_) | None => return Poll::Ready(()),
-                        }
-                    }
-                    Poll::Ready(Some(Err(_)) | None) => return Poll::Ready(()),
-                    Poll::Pending => return deadline.poll(cx),
-                }
-            }
-        })
-        .await;
-    }
-
-    /// Reads a short body whole; a long or chunked one stays a stream, unless a policy needs to see it.
-    async fn read(&self, letter: &Letter, mut body: Incoming) -> Result<Asked, Reject> {
-        if letter.public {
-            return Ok(Asked::Nothing);
-        }
-        let policy = letter.mirrored.is_some();
-        let length = body.size_hint().exact();
-        if length.is_some_and(|length| length > self.max_body) {
-            return Err(Reject::BodyTooLarge);
-        }
-        if body.is_end_stream() {
-            return Ok(Asked::Nothing);
-        }
-        if !policy && length.is_none_or(|length| length > WHOLE) {
-            return Ok(Asked::Streamed(Streamed { body, length, most: self.max_body }));
-        }
-        let mut whole = Whole::default();
-        poll_fn(|cx| {
-            loop {
-                match ready!(Pin::new(&mut body).poll_frame(cx)) {
-                    Some(Ok(frame)) => whole.push(frame.into_data().unwrap_or_default(), self.max_body)?,
-                    Some(Err(_)) => return Err(Reject::BodyIncomplete).into(),
-                    None => return Ok(()).into(),
-                }
-                if body.is_end_stream() {
-                    return Ok(()).into();
-                }
-            }
-        })
-        .await?;
-        Ok(Asked::Whole(whole.into_bytes()))
-    }
-
     /// Writes the head for the upstream, so that the client's can be let go.
     fn letter(&self, request: &Parts, fields: &Fields<'_>, caller: &Caller<'_>) -> Letter {
         let mut text = self.upstream.buffer();
@@ -288,6 +192,7 @@ impl Gateway {
 }
 
 /// A request's head as the upstream gets it.
+#[derive(Default)]
 struct Letter {
     /// Whether its route is open to everybody.
     public: bool,

@@ -1,5 +1,6 @@
 //! The answer to one request, as hyper awaits it.
 
+use super::delivery::Delivery;
 use super::reply::ReplyBody;
 use http::Response;
 use std::convert::Infallible;
@@ -9,22 +10,24 @@ use std::task::{Context, Poll};
 
 /// The answer to one request. A refusal that needs nothing but the head is there at once. What waits is boxed, so that
 /// its room is given back when the reply begins: hyper would keep it for as long as a stream is open.
-pub enum Answer<F> {
+pub struct Answer(pub(super) When);
+
+pub(super) enum When {
     /// Here it is.
     Now(Option<Box<Response<ReplyBody>>>),
     /// It is being fetched.
-    Later(Pin<Box<F>>),
+    Later(Box<Delivery>),
 }
 
-impl<F: Future<Output = Response<ReplyBody>>> Future for Answer<F> {
+impl Future for Answer {
     type Output = Result<Response<ReplyBody>, Infallible>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        match self.get_mut() {
-            Answer::Now(response) => {
+        match &mut self.get_mut().0 {
+            When::Now(response) => {
                 Poll::Ready(Ok(*response.take().expect("an answer is polled until it is there, not longer")))
             }
-            Answer::Later(future) => future.as_mut().poll(cx).map(Ok),
+            When::Later(delivery) => Pin::new(&mut **delivery).poll(cx).map(Ok),
         }
     }
 }

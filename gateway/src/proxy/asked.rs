@@ -20,6 +20,10 @@ pub(super) struct Whole {
 }
 
 impl Whole {
+    pub(super) fn is_empty(&self) -> bool {
+        self.first.is_empty()
+    }
+
     pub(super) fn push(&mut self, data: Bytes, most: u64) -> Result<(), Reject> {
         if self.first.is_empty() {
             self.first = data;

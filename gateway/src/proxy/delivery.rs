@@ -1,0 +1,176 @@
+//! What is left to do for a request once its head has been looked at.
+
+use super::asked::{Asked, Whole};
+use super::refusal::Refusal;
+use super::reply::ReplyBody;
+use super::{Dress, Gateway, Letter, judge, refuse, refused, relay};
+use crate::clock::Deadline;
+use crate::record::Exchange;
+use crate::reject::Reject;
+use crate::upstream::{Reply, Streamed, Trip};
+use http::Response;
+use http_body::Body as HttpBody;
+use hyper::body::Incoming;
+use std::future::Future;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+/// Bodies up to this size are read whole, so that what they ask can be recorded and they leave in one write.
+const WHOLE: u64 = 64 * 1024;
+/// How long the body of a refused request may take to come in.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Reads what is asked, has it judged and fetches the reply.
+///
+/// Written by hand, because an `async fn` keeps room for whatever it moves twice: this has half its size, and what is as
+/// small as that comes from the allocator's fast path.
+pub(super) struct Delivery {
+    gateway: Rc<Gateway>,
+    /// Taken when the answer is there.
+    record: Option<(Exchange, Dress)>,
+    stage: Stage,
+}
+
+enum Stage {
+    Reading(Reading),
+    Fetching(Trip<Incoming>),
+    Discarding(Discarding),
+}
+
+impl Delivery {
+    /// For a request whose head has passed.
+    pub(super) fn new(gateway: &Rc<Gateway>, exchange: Exchange, dress: Dress, letter: Letter, body: Incoming) -> Self {
+        let body = (!letter.public).then_some(body);
+        let stage = Stage::Reading(Reading { letter, body, whole: Whole::default() });
+        Self { gateway: gateway.clone(), record: Some((exchange, dress)), stage }
+    }
+
+    /// For a request that is refused by its head, but whose body has to come in first. An h2 stream whose reply ends
+    /// before its request does is reset, as RFC 9113, section 8.1 has it, and some clients then throw the reply away.
+    pub(super) fn refusal(
+        gateway: &Rc<Gateway>,
+        exchange: Exchange,
+        dress: Dress,
+        refusal: Refusal,
+        body: Incoming,
+    ) -> Self {
+        let mut deadline = gateway.clock.deadline();
+        deadline.arm(PATIENCE);
+        let stage = Stage::Discarding(Discarding { refusal, body, left: WHOLE, deadline });
+        Self { gateway: gateway.clone(), record: Some((exchange, dress)), stage }
+    }
+}
+
+impl Future for Delivery {
+    type Output = Response<ReplyBody>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Response<ReplyBody>> {
+        let Self { gateway, record, stage } = &mut *self;
+        let (exchange, _) = record.as_mut().expect(POLLED);
+        let fetched = ready!(stage.poll(gateway, exchange, cx));
+        let (exchange, dress) = record.take().expect(POLLED);
+        let response = match fetched {
+            Ok(reply) => relay(reply, exchange, gateway.closing.clone()),
+            Err(refusal) => refuse(&refusal, exchange),
+        };
+        Poll::Ready(dress.on(response))
+    }
+}
+
+const POLLED: &str = "hyper polls a future until it is ready, not longer";
+
+impl Stage {
+    /// One stage after the other; ready with what came of the request.
+    fn poll(
+        &mut self,
+        gateway: &Rc<Gateway>,
+        exchange: &mut Exchange,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Reply, Refusal>> {
+        loop {
+            match self {
+                Stage::Reading(reading) => {
+                    let asked = ready!(reading.poll(gateway.max_body, cx))?;
+                    let permit = judge(exchange, &reading.letter, &asked)?;
+                    let letter = std::mem::take(&mut reading.letter);
+                    *self = Stage::Fetching(gateway.forward(permit, letter, asked));
+                }
+                Stage::Fetching(trip) => {
+                    let fetched = ready!(Pin::new(trip).poll(cx));
+                    return Poll::Ready(fetched.map_err(|failure| refused(&failure)));
+                }
+                Stage::Discarding(discarding) => {
+                    ready!(discarding.poll(cx));
+                    return Poll::Ready(Err(discarding.refusal.clone()));
+                }
+            }
+        }
+    }
+}
+
+/// A body on its way in.
+struct Reading {
+    letter: Letter,
+    /// Nothing, if nobody will look at it.
+    body: Option<Incoming>,
+    whole: Whole,
+}
+
+impl Reading {
+    /// Reads a short body whole; a long or chunked one stays a stream, unless a policy needs to see it.
+    fn poll(&mut self, most: u64, cx: &mut Context<'_>) -> Poll<Result<Asked, Reject>> {
+        let Some(body) = &mut self.body else { return Poll::Ready(Ok(Asked::Nothing)) };
+        if self.whole.is_empty() {
+            let length = body.size_hint().exact();
+            if length.is_some_and(|length| length > most) {
+                return Poll::Ready(Err(Reject::BodyTooLarge));
+            }
+            if body.is_end_stream() {
+                return Poll::Ready(Ok(Asked::Nothing));
+            }
+            if self.letter.mirrored.is_none() && length.is_none_or(|length| length > WHOLE) {
+                let streamed = self.body.take().map(|body| Streamed { body, length, most });
+                return Poll::Ready(Ok(streamed.map_or(Asked::Nothing, Asked::Streamed)));
+            }
+        }
+        loop {
+            match ready!(Pin::new(&mut *body).poll_frame(cx)) {
+                Some(Ok(frame)) => self.whole.push(frame.into_data().unwrap_or_default(), most)?,
+                Some(Err(_)) => return Poll::Ready(Err(Reject::BodyIncomplete)),
+                None => break,
+            }
+            if body.is_end_stream() {
+                break;
+            }
+        }
+        Poll::Ready(Ok(Asked::Whole(std::mem::take(&mut self.whole).into_bytes())))
+    }
+}
+
+/// A body that is thrown away, as far as it is short and comes soon.
+struct Discarding {
+    refusal: Refusal,
+    body: Incoming,
+    left: u64,
+    deadline: Deadline,
+}
+
+impl Discarding {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        loop {
+            match Pin::new(&mut self.body).poll_frame(cx) {
+                Poll::Ready(Some(Ok(frame))) => {
+                    let size = frame.data_ref().map_or(0, |data| data.len() as u64);
+                    match self.left.checked_sub(size) {
+                        Some(rest) if !self.body.is_end_stream() => self.left = rest,
+                        Some(_) | None => return Poll::Ready(()),
+                    }
+                }
+                Poll::Ready(Some(Err(_)) | None) => return Poll::Ready(()),
+                Poll::Pending => return self.deadline.poll(cx),
+            }
+        }
+    }
+}
