@@ -135,11 +135,13 @@ impl Gateway {
             Route::Unknown => return Err(self.unknown()),
             Route::Public(_) if matches!(request.method, Method::GET | Method::HEAD) => None,
             Route::Public(_) => return Err(self.unknown()),
-            Route::Protected(_) => Some(live.access.authenticate(&fields.shown(), SystemTime::now())?),
+            Route::Protected(_) => {
+                let now = SystemTime::now();
+                let principal = live.access.authenticate(&fields.shown(), now)?;
+                exchange.authenticated(&principal, now);
+                Some(principal)
+            }
         };
-        if let Some(principal) = &principal {
-            exchange.authenticated(principal);
-        }
         fields.unambiguous()?;
         let Some(principal) = principal else {
             let caller = Caller { principal: None, exchange, forwarded: &door.forwarded };

@@ -1,14 +1,20 @@
 //! What happened: one [`Outcome`] drives status, metric and log line, in one place.
 
 mod exchange;
+mod handshakes;
 mod live;
 mod meters;
 mod metrics;
+mod requests;
+mod tally;
+mod tools;
 
 pub use exchange::{Exchange, Recorder};
+pub use handshakes::tls_version;
 pub use live::{Follow, Live, Snapshot};
-pub use meters::{HttpMethod, Meters, WorkerMeters};
+pub use meters::{Meters, WorkerMeters};
 pub use metrics::{Certificate, Metrics, ReloadedFile};
+pub use requests::HttpMethod;
 
 use crate::reject::Reject;
 use http::StatusCode;
@@ -30,11 +36,12 @@ pub enum Outcome {
 
 impl Outcome {
     /// How many words there are.
-    pub const WORDS: usize = Reject::ALL.len() + 4;
+    pub const WORDS: usize = Reject::ALL.len() + 5;
 
     /// The word in metrics and logs.
     pub const fn word(self) -> &'static str {
         match self {
+            Outcome::Relayed(status) if status.as_u16() >= 500 => "relayed_5xx",
             Outcome::Relayed(_) => "relayed",
             Outcome::Rejected(reject) => reject.word(),
             Outcome::Answered(_) => "answered",
@@ -57,6 +64,7 @@ impl Outcome {
     pub const fn index(self) -> usize {
         match self {
             Outcome::Rejected(reject) => reject.index(),
+            Outcome::Relayed(status) if status.as_u16() >= 500 => Reject::ALL.len() + 4,
             Outcome::Relayed(_) => Reject::ALL.len(),
             Outcome::Answered(_) => Reject::ALL.len() + 1,
             Outcome::Abandoned => Reject::ALL.len() + 2,
@@ -66,13 +74,31 @@ impl Outcome {
 
     /// The word of a slot.
     pub fn word_at(index: usize) -> &'static str {
-        let ours =
-            [Outcome::Relayed(StatusCode::OK), Outcome::Answered(StatusCode::OK), Outcome::Abandoned, Outcome::Crashed];
-        Reject::ALL
-            .get(index)
-            .map(|reject| reject.word())
-            .or_else(|| ours.get(index - Reject::ALL.len()).map(|outcome| outcome.word()))
-            .unwrap_or("other")
+        Self::at(index).map_or("other", Outcome::word)
+    }
+
+    /// Whether the slot is for requests that failed by our or the upstream's fault: what an error budget is spent on.
+    pub fn is_error_at(index: usize) -> bool {
+        let asked_for = |outcome| matches!(outcome, Outcome::Rejected(Reject::Upgrade | Reject::Connect));
+        Self::at(index).is_some_and(|outcome| outcome.status() >= 500 && !asked_for(outcome))
+    }
+
+    /// Whether the slot is for one of our refusals.
+    pub fn is_refusal_at(index: usize) -> bool {
+        index < Reject::ALL.len()
+    }
+
+    /// An outcome of a slot.
+    fn at(index: usize) -> Option<Outcome> {
+        let ours = [
+            Outcome::Relayed(StatusCode::OK),
+            Outcome::Answered(StatusCode::OK),
+            Outcome::Abandoned,
+            Outcome::Crashed,
+            Outcome::Relayed(StatusCode::INTERNAL_SERVER_ERROR),
+        ];
+        let rejected = Reject::ALL.get(index).map(|reject| Outcome::Rejected(*reject));
+        rejected.or_else(|| ours.get(index.checked_sub(Reject::ALL.len())?).copied())
     }
 }
 
@@ -123,6 +149,7 @@ mod tests {
             Outcome::Answered(StatusCode::OK),
             Outcome::Abandoned,
             Outcome::Crashed,
+            Outcome::Relayed(StatusCode::BAD_GATEWAY),
         ]);
         assert_eq!(outcomes.len(), Outcome::WORDS);
         for (i, outcome) in outcomes.into_iter().enumerate() {

@@ -153,6 +153,12 @@ impl Reject {
         self.row().word
     }
 
+    /// For the refusals of a credential: why, as the metric of decisions has it.
+    pub fn credential_reason(self) -> Option<&'static str> {
+        let word = self.row().word;
+        (self.status() == StatusCode::UNAUTHORIZED).then(|| word.strip_prefix("key_").unwrap_or(word))
+    }
+
     /// Its place in [`Reject::ALL`].
     pub const fn index(self) -> usize {
         self as usize

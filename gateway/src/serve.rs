@@ -176,7 +176,7 @@ fn identity(settings: &Settings) -> Result<Identity, ServeError> {
 
 fn share(settings: &Settings, identity: &Identity, access: Access, workers: usize) -> Result<Shared, ServeError> {
     let routes = &settings.routes;
-    let meters = Meters::build(&access, workers, &Meters::default());
+    let meters = Meters::build(&access, workers, &Meters::naming(&settings.upstream.tools));
     let live = Arc::new(ArcSwap::from_pointee(Live { access, meters }));
     let labels = Routes::labels(&routes.protected, &routes.public);
     Ok(Shared {

@@ -18,6 +18,15 @@ impl Default for ToolSet {
 }
 
 impl ToolSet {
+    /// The tools that it names.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        let names = match self {
+            ToolSet::All => None,
+            ToolSet::Only(names) => Some(names),
+        };
+        names.into_iter().flatten().map(|name| &**name)
+    }
+
     /// Whether `tool` is in the set.
     pub fn allows(&self, tool: &str) -> bool {
         match self {

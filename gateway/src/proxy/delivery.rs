@@ -94,6 +94,7 @@ impl Stage {
                 Stage::Reading(reading) => {
                     let asked = ready!(reading.poll(gateway.max_body, cx))?;
                     let permit = judge(exchange, &reading.letter, &asked)?;
+                    exchange.sent();
                     let letter = std::mem::take(&mut reading.letter);
                     *self = Stage::Fetching(gateway.forward(permit, letter, asked));
                 }

@@ -50,8 +50,10 @@ pub struct Relay {
     exchange: Exchange,
     deadline: Deadline,
     closing: Rc<Cell<bool>>,
-    /// For an event stream whose length nobody was told.
+    /// For an event stream.
     boundary: Option<Boundary>,
+    /// Whether it may end anywhere between two events: nobody was told how long it is.
+    open_ended: bool,
     grace: bool,
 }
 
@@ -62,8 +64,8 @@ impl Relay {
         if body.is_end() {
             exchange.ended(End::Complete); // nobody polls a body that has nothing
         }
-        let boundary = (events && body.exact().is_none()).then(Boundary::default);
-        Self { body, exchange, deadline, closing, boundary, grace: false }
+        let (boundary, open_ended) = (events.then(Boundary::default), body.exact().is_none());
+        Self { body, exchange, deadline, closing, boundary, open_ended, grace: false }
     }
 
     fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
@@ -93,7 +95,12 @@ impl Relay {
     fn passes(&mut self, data: &[u8]) {
         self.exchange.passed(data.len());
         if let Some(boundary) = &mut self.boundary {
+            let before = boundary.events();
             boundary.feed(data);
+            let events = boundary.events() - before;
+            if events > 0 {
+                self.exchange.passed_events(events);
+            }
         }
     }
 
@@ -107,7 +114,7 @@ impl Relay {
     /// Ready when the reply, which must end, does: well, or broken off.
     #[cold]
     fn poll_over(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Broken>> {
-        if self.boundary.as_ref().is_some_and(Boundary::is_between) {
+        if self.open_ended && self.boundary.as_ref().is_some_and(Boundary::is_between) {
             return Poll::Ready(Ok(()));
         }
         if !self.grace {

@@ -1,6 +1,7 @@
 //! The record of one request, written when it is dropped: whatever happens to the request, its record happens.
 
-use super::meters::{Cell, HttpMethod};
+use super::requests::{Cell, HttpMethod};
+use super::tools::ToolNames;
 use super::{End, Live, Metrics, Outcome, Snapshot};
 use crate::access::{Key, LeaseEnd, Principal, Proof};
 use crate::mcp::{Call, Method as Rpc};
@@ -11,7 +12,7 @@ use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant, SystemTime};
 use tracing::{enabled, info};
 
 /// The name under which request lines are logged; `log.level = "warn"` or `"info,gateway::request=off"` silences them.
@@ -52,6 +53,8 @@ pub struct Exchange {
     recorder: Rc<Recorder>,
     live: Snapshot<Live>,
     opened: Instant,
+    /// When it left for the upstream: microseconds after it was opened.
+    sent: Option<u32>,
     peer: SocketAddr,
     number: u64,
     who: Option<Proof>,
@@ -63,6 +66,9 @@ pub struct Exchange {
     streaming: bool,
     long: bool,
     bytes: u64,
+    events: u64,
+    /// By number, if it calls one.
+    tool: Option<u8>,
     name: Option<Box<str>>,
 }
 
@@ -75,6 +81,7 @@ impl Exchange {
             recorder: recorder.clone(),
             live,
             opened: Instant::now(),
+            sent: None,
             peer,
             number,
             who: None,
@@ -86,6 +93,8 @@ impl Exchange {
             streaming: false,
             long: false,
             bytes: 0,
+            events: 0,
+            tool: None,
             name: None,
         }
     }
@@ -110,10 +119,13 @@ impl Exchange {
         self.route = route.and_then(|n| u16::try_from(n).ok()).unwrap_or(u16::MAX);
     }
 
-    /// Who sent it.
-    pub fn authenticated(&mut self, principal: &Principal<'_>) {
+    /// Who sent it, as was found `now`.
+    pub fn authenticated(&mut self, principal: &Principal<'_>, now: SystemTime) {
         self.who = Some(principal.proof());
         self.recorder.meters().accepted.add(1);
+        if let Some(last) = self.live.meters.last_used(principal.key().slot()) {
+            last.note(now);
+        }
     }
 
     /// Where its sender stands in [`Exchange::live`], if that was proved.
@@ -129,14 +141,27 @@ impl Exchange {
     pub fn asks(&mut self, call: &Call<'_>) {
         self.rpc = Some(call.method());
         self.long = call.method() == Rpc::SubscriptionsListen;
+        if call.method() == Rpc::ToolsCall {
+            let name = call.name().map(|name| self.live.meters.tools().number(name));
+            self.tool = Some(name.unwrap_or(ToolNames::OTHER));
+        }
         if enabled!(target: request_target!(), tracing::Level::INFO) {
             self.name = call.name().map(loggable);
         }
     }
 
+    /// It is on its way to the upstream.
+    pub fn sent(&mut self) {
+        self.sent = u32::try_from(self.opened.elapsed().as_micros()).ok();
+    }
+
     /// The upstream's answer is passed on.
     pub fn relayed(&mut self, status: StatusCode, event_stream: bool) {
         self.outcome = Some(Outcome::Relayed(status));
+        if let Some(sent) = self.sent {
+            let waited = self.opened.elapsed().saturating_sub(Duration::from_micros(sent.into()));
+            self.recorder.meters().upstream_head.observe(waited);
+        }
         self.long |= self.method == HttpMethod::Get && event_stream;
         if event_stream && let Some(shard) = self.shard() {
             shard.streams_open.add(1);
@@ -170,6 +195,16 @@ impl Exchange {
         self.bytes += bytes as u64;
     }
 
+    /// Whole events were passed on.
+    pub fn passed_events(&mut self, events: u64) {
+        let streams = &self.recorder.meters().streams;
+        if self.events == 0 {
+            streams.first_event.observe(self.opened.elapsed());
+        }
+        self.events += events;
+        streams.events.add(events);
+    }
+
     /// How the body ended; the first word stands.
     pub fn ended(&mut self, end: End) {
         self.end.get_or_insert(end);
@@ -182,13 +217,32 @@ impl Exchange {
         }
     }
 
-    fn count(&self, outcome: Outcome) {
-        let routes = self.recorder.metrics.routes();
-        let route = usize::from(self.route).min(routes - 1);
+    fn count(&self, outcome: Outcome, end: Option<End>) {
+        let (routes, meters) = (self.recorder.metrics.routes(), self.recorder.meters());
+        let (route, outcome) = (usize::from(self.route).min(routes - 1), outcome.index());
+        if let Some(tally) = meters.outcomes.get(outcome) {
+            tally.add(1);
+        }
         if let Some(shard) = self.shard() {
-            shard.requests.count(routes, Cell { route, method: self.method, outcome: outcome.index() });
+            shard.requests.count(routes, Cell { route, method: self.method, outcome });
+            if let Some(tool) = self.tool {
+                shard.tools.count(tool, outcome);
+            }
             if self.streaming {
                 shard.streams_open.sub(1);
+            }
+        }
+        let took = self.opened.elapsed();
+        if !self.long {
+            meters.request_duration.observe(took);
+        }
+        if end == Some(End::UpstreamCut) {
+            meters.upstream_cuts.add(1);
+        }
+        if self.streaming {
+            meters.streams.duration.observe(took);
+            if let Some(tally) = end.and_then(|end| meters.streams.ends.get(end as usize)) {
+                tally.add(1);
             }
         }
     }
@@ -223,10 +277,7 @@ impl Drop for Exchange {
         let outcome = self.outcome.unwrap_or(if crashed { Outcome::Crashed } else { Outcome::Abandoned });
         let relayed = matches!(outcome, Outcome::Relayed(_));
         let end = self.end.or(relayed.then_some(End::ClientLeft));
-        self.count(outcome);
-        if !self.long {
-            self.recorder.meters().request_duration.observe(self.opened.elapsed());
-        }
+        self.count(outcome, end);
         if enabled!(target: request_target!(), tracing::Level::INFO) {
             self.log(outcome, end);
         }

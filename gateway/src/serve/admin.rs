@@ -73,8 +73,17 @@ impl Admin {
             }
             "/livez" => text(StatusCode::OK, "ok\n".into()),
             "/readyz" => self.ready(),
-            _ => text(StatusCode::NOT_FOUND, "not found; here are /metrics, /livez and /readyz\n".into()),
+            "/status.json" => self.status(),
+            _ => text(StatusCode::NOT_FOUND, "not found; here are /metrics, /status.json, /livez and /readyz\n".into()),
         }
+    }
+
+    fn status(&self) -> Response<Full<Bytes>> {
+        let mut status = self.metrics.status(SystemTime::now());
+        status.insert("state".to_owned(), self.phase.borrow().word().into());
+        let mut response = text(StatusCode::OK, format!("{:#}\n", serde_json::Value::Object(status)));
+        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        response
     }
 
     fn ready(&self) -> Response<Full<Bytes>> {

@@ -16,6 +16,17 @@ pub enum Phase {
     Closing,
 }
 
+impl Phase {
+    /// The word in status and audit.
+    pub fn word(self) -> &'static str {
+        match self {
+            Phase::Serving => "serving",
+            Phase::Unready => "unready",
+            Phase::Finishing | Phase::Closing => "draining",
+        }
+    }
+}
+
 /// Tells every thread of the phase.
 pub(super) struct Drain(watch::Sender<Phase>);
 

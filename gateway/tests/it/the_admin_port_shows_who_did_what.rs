@@ -1,10 +1,13 @@
-//! `/metrics`, `/livez` and `/readyz` are answered on the admin port, in plain HTTP, and never on the public one. A scrape
-//! tells requests by client, route, method and outcome, decisions about keys by reason, open streams, durations, and when
-//! keys and the certificate end.
+//! `/metrics`, `/status.json`, `/livez` and `/readyz` are answered on the admin port, in plain HTTP, and never on the public
+//! one. A scrape tells requests by client, route, method and outcome, calls by tool, decisions about keys by reason, streams
+//! and their events, durations, handshakes, and when keys and the certificate end. Nothing that only a client says is a label.
 
 use crate::harness::origin::ok;
 use crate::harness::{Ask, Gateway, Key, Origin, Piece, Protocol, eventually};
-use serde_json::Value;
+use rustls::version::TLS12;
+use serde_json::{Value, json};
+use std::collections::HashSet;
+use std::time::{Duration, SystemTime};
 
 #[tokio::test]
 async fn probes_and_metrics_are_there_and_nothing_else_is() {
@@ -26,7 +29,7 @@ async fn probes_and_metrics_are_there_and_nothing_else_is() {
         let reply = gateway.plain(gateway.admin).await.ask(&Ask::new(method, target)).await;
         assert_eq!(reply.status, status, "{method} {target}");
     }
-    for target in ["/metrics", "/livez", "/readyz"] {
+    for target in ["/metrics", "/status.json", "/livez", "/readyz"] {
         for protocol in Protocol::BOTH {
             let ask = Ask::get(target).key(&gateway.key().secret);
             gateway.client(protocol).await.ask(&ask).await.refuses(404, -32004, Value::Null);
@@ -147,4 +150,169 @@ async fn half_a_request_there_keeps_nobody_from_a_scrape() {
     slow.send("P/1.1\r\nhost: x\r\n\r\n").await;
     assert_eq!(slow.head().await.0, 200);
     assert!(matches!(slow.piece().await, Piece::Data(_)));
+}
+
+#[tokio::test]
+async fn calls_are_counted_by_tool_and_only_the_operators_words_are_labels() {
+    let origin = Origin::answering(|_| ok("{}")).await;
+    let bounded = Key::new();
+    let setup = Gateway::before(&origin).settings("[upstream]\ntools = [\"get_alerts\"]");
+    let gateway = setup.client("bounded", "tools = [\"get_forecast\"]", &[&bounded]).start().await;
+    let good = &gateway.key().secret;
+    let mut client = gateway.http1().await;
+    for (key, tool, status) in [
+        (good, "get_alerts", 200),
+        (good, "get_alerts", 200),
+        (good, "get_forecast", 200),
+        (good, "anything", 200),
+        (&bounded.secret, "get_forecast", 200),
+        (&bounded.secret, "get_alerts", 403),
+        (&bounded.secret, "unheard_of", 403),
+    ] {
+        client.ask(&Ask::call(1, tool, json!({})).key(key)).await.with(status);
+    }
+    client.ask(&Ask::get("/none")).await.with(404); // the one before it is counted by now
+    for (labels, count) in [
+        ("client=\"weather-agent\",tool=\"get_alerts\",outcome=\"relayed\"", 2.0),
+        ("client=\"weather-agent\",tool=\"get_forecast\",outcome=\"relayed\"", 1.0),
+        ("client=\"weather-agent\",tool=\"other\",outcome=\"relayed\"", 1.0),
+        ("client=\"bounded\",tool=\"get_forecast\",outcome=\"relayed\"", 1.0),
+        ("client=\"bounded\",tool=\"get_alerts\",outcome=\"denied\"", 1.0),
+        ("client=\"bounded\",tool=\"other\",outcome=\"denied\"", 1.0),
+    ] {
+        let series = format!("gateway_tool_calls_total{{{labels}}}");
+        assert_eq!(gateway.metric(&series).await, Some(count), "{series}");
+    }
+    assert_eq!(gateway.metric("gateway_policy_denied_total{client=\"bounded\"}").await, Some(2.0));
+    assert_eq!(gateway.metric("gateway_policy_denied_total{client=\"weather-agent\"}").await, Some(0.0));
+}
+
+#[tokio::test]
+async fn ten_thousand_names_and_paths_add_no_series() {
+    let origin = Origin::answering(|_| ok("{}")).await;
+    let gateway = Gateway::before(&origin).settings("[log]\nlevel = \"info\"").start().await;
+    let mut client = gateway.http2().await;
+    let asks = |n: u32| {
+        let word = format!("{:08x}", n.wrapping_mul(2_654_435_761));
+        let call = Ask::call(1, &word, json!({})).key(&gateway.key().secret);
+        [call, Ask::get(&format!("/{word}")), Ask::new(&format!("M{word}"), "/mcp")]
+    };
+    let mut series = async |from: u32, to: u32| {
+        for ask in (from..to).flat_map(asks) {
+            client.ask(&ask).await;
+        }
+        let text = gateway.admin("/metrics").await.with(200).text();
+        let names = text.lines().filter(|line| !line.starts_with('#')).filter_map(|line| line.rsplit_once(' '));
+        names.map(|(series, _)| series.to_owned()).collect::<HashSet<_>>()
+    };
+    let few = series(0, 2).await;
+    let many = series(2, 5002).await;
+    assert_eq!(many.difference(&few).collect::<Vec<_>>(), Vec::<&String>::new());
+}
+
+#[tokio::test]
+async fn streams_events_and_heads_are_measured() {
+    let origin = Origin::start().await;
+    let gateway = Gateway::before(&origin).start().await;
+    let ask = Ask::ping().key(&gateway.key().secret);
+    for (protocol, end) in [(Protocol::Http1, "complete"), (Protocol::Http2, "upstream_cut")] {
+        let mut client = gateway.client(protocol).await;
+        let mut incoming = client.open(&ask).await;
+        let mut exchange = origin.next().await;
+        exchange.body().await;
+        exchange.stream().await;
+        incoming.head().await;
+        exchange.chunk("data: 1\n\ndata: 2\n\n: no event\n\nda").await;
+        incoming.exactly(32).await;
+        exchange.chunk("ta: 3\n\n").await;
+        incoming.exactly(7).await;
+        if end == "complete" {
+            exchange.send("0\r\n\r\n").await;
+            assert_eq!(incoming.piece().await, Piece::End);
+        } else {
+            exchange.hang_up().await;
+            assert_eq!(incoming.piece().await, Piece::Cut);
+        }
+        let series = format!("gateway_stream_ends_total{{reason=\"{end}\"}}");
+        eventually(&series, async || (gateway.metric(&series).await == Some(1.0)).then_some(())).await;
+    }
+    for (series, count) in [
+        ("gateway_stream_events_total", 6.0),
+        ("gateway_first_event_seconds_count", 2.0),
+        ("gateway_stream_duration_seconds_count", 2.0),
+        ("gateway_upstream_head_seconds_count", 2.0),
+        ("gateway_upstream_errors_total{kind=\"cut\"}", 1.0),
+        ("gateway_upstream_errors_total{kind=\"timeout\"}", 0.0),
+    ] {
+        assert_eq!(gateway.metric(series).await, Some(count), "{series}");
+    }
+}
+
+#[tokio::test]
+async fn what_the_upstream_answers_with_5xx_is_told_apart() {
+    let origin = Origin::answering(|_| b"HTTP/1.1 503 x\r\ncontent-length: 0\r\n\r\n".to_vec()).await;
+    let gateway = Gateway::before(&origin).start().await;
+    gateway.http1().await.ask(&Ask::ping().key(&gateway.key().secret)).await.with(503);
+    let counted =
+        "gateway_requests_total{client=\"weather-agent\",route=\"/mcp\",method=\"POST\",outcome=\"relayed_5xx\"}";
+    eventually("it is counted", async || (gateway.metric(counted).await == Some(1.0)).then_some(())).await;
+}
+
+#[tokio::test]
+async fn handshakes_are_counted_by_what_they_agreed_on() {
+    let origin = Origin::start().await;
+    let gateway = Gateway::before(&origin).start().await;
+    drop(gateway.http1().await);
+    drop(gateway.http2().await);
+    drop(gateway.tls(&["h2"], &[&TLS12]).await.unwrap());
+    for (labels, count) in [
+        ("version=\"1.3\",group=\"X25519MLKEM768\",result=\"ok\"", 2.0),
+        ("version=\"1.2\",group=\"X25519\",result=\"ok\"", 1.0),
+        ("version=\"\",group=\"\",result=\"failed\"", 0.0),
+    ] {
+        let series = format!("gateway_tls_handshakes_total{{{labels}}}");
+        eventually(&series, async || (gateway.metric(&series).await == Some(count)).then_some(())).await;
+    }
+}
+
+#[tokio::test]
+async fn the_status_tells_who_was_there_last() {
+    let origin = Origin::answering(|_| ok("{}")).await;
+    let (unused, disabled) = (Key::new().with("expires_at = 2100-01-01T00:00:00Z"), Key::disabled());
+    let gateway = Gateway::before(&origin).client("idle", "", &[&unused, &disabled]).start().await;
+    let before = SystemTime::now() - Duration::from_secs(1);
+    let call = Ask::call(1, "a", json!({}));
+    gateway.http1().await.ask(&call.clone().key(&gateway.key().secret)).await.with(200);
+    gateway.http1().await.ask(&call.key(&disabled.secret)).await.with(401);
+    let status = async || {
+        let reply = gateway.admin("/status.json").await.with(200);
+        assert_eq!(reply.fields.one("content-type"), Some("application/json"));
+        Some(reply.json()).filter(|status| status["clients"][0]["requests"] == 1)
+    };
+    let status = eventually("the request is counted", status).await;
+    let moment = |value: &Value| humantime::parse_rfc3339(value.as_str().unwrap()).unwrap();
+    let (used, idle) = (&status["clients"][0], &status["clients"][1]);
+    assert_eq!((&used["id"], &used["errors"], &used["refused"]), (&json!("weather-agent"), &json!(0), &json!(0)));
+    assert!(moment(&used["last_used_at"]) >= before && used["streams_open"] == 0, "{used}");
+    assert_eq!((&idle["id"], &idle["last_used_at"], &idle["requests"]), (&json!("idle"), &Value::Null, &json!(0)));
+    let keys = status["keys"].as_array().unwrap();
+    let key = |id: &str| keys.iter().find(|key| key["id"] == id).unwrap();
+    assert_eq!(key(&gateway.key().id)["last_used_at"], used["last_used_at"]);
+    assert_eq!((&key(&unused.id)["state"], &key(&unused.id)["last_used_at"]), (&json!("active"), &Value::Null));
+    assert_eq!(key(&unused.id)["expires_at"], "2100-01-01T00:00:00Z");
+    assert!(key(&unused.id)["left_seconds"].as_u64().unwrap() > 1_000_000_000);
+    assert_eq!((&key(&disabled.id)["state"], &key(&disabled.id)["client"]), (&json!("disabled"), &json!("idle")));
+    assert_eq!((&status["state"], &status["certificate"]["name"]), (&json!("serving"), &json!("localhost")));
+    assert!(
+        status["reloads"].as_array().unwrap().iter().all(|file| file["ok"] == true && file["loaded_at"].is_string())
+    );
+    let series =
+        format!("gateway_key_last_used_timestamp_seconds{{client=\"weather-agent\",key_id=\"{}\"}}", gateway.key().id);
+    let seen = gateway.metric(&series).await.unwrap();
+    assert_eq!(seen as u64, moment(&used["last_used_at"]).duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs());
+    // what was counted and when a key was used outlive a reload
+    gateway.rekey(format!("{}\n# changed\n", gateway.read("keys.toml"))).await;
+    let after = gateway.admin("/status.json").await.json();
+    assert_eq!(after["clients"], status["clients"]);
+    assert_eq!(after["keys"][0]["last_used_at"], status["keys"][0]["last_used_at"]);
 }

@@ -50,7 +50,7 @@ async fn the_least_version_can_be_set() {
     let gateway = Gateway::before(&origin).settings("[tls]\nmin_version = \"1.3\"").start().await;
     let error = gateway.tls(&["http/1.1"], &[&TLS12]).await.unwrap_err();
     assert!(error.to_string().contains("ProtocolVersion"), "{error}");
-    one_handshake_failed(&gateway).await;
+    one_handshake(&gateway, "failed").await;
     let io = gateway.tls(&["http/1.1"], &[&TLS13, &TLS12]).await.unwrap();
     assert_eq!(io.get_ref().1.protocol_version(), Some(ProtocolVersion::TLSv1_3));
 }
@@ -61,10 +61,11 @@ async fn a_handshake_that_does_not_end_is_given_up() {
     let gateway = Gateway::before(&origin).settings("[limits]\nhandshake_timeout = \"200ms\"").start().await;
     let silent = TcpStream::connect(gateway.public).await.unwrap();
     Http1::new(silent, gateway.authority()).closed("a client that does not speak").await;
-    one_handshake_failed(&gateway).await;
+    one_handshake(&gateway, "timeout").await;
 }
 
-async fn one_handshake_failed(gateway: &Gateway) {
-    let failed = async || gateway.metric("gateway_tls_handshakes_failed_total").await.filter(|count| *count > 0.0);
-    assert_eq!(eventually("the handshake is counted", failed).await, 1.0);
+async fn one_handshake(gateway: &Gateway, result: &str) {
+    let series = format!("gateway_tls_handshakes_total{{version=\"\",group=\"\",result=\"{result}\"}}");
+    let counted = async || gateway.metric(&series).await.filter(|count| *count > 0.0);
+    assert_eq!(eventually("the handshake is counted", counted).await, 1.0);
 }

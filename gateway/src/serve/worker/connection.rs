@@ -37,10 +37,7 @@ pub(super) async fn connection(open: Open, socket: TcpStream, peer: SocketAddr, 
     match handshake.await {
         Ok(stream) if stream.get_ref().1.alpn_protocol() == Some(b"h2") => http2(worker, stream, door).await,
         Ok(stream) => http1(worker, stream, door).await,
-        Err(cause) => {
-            worker.gateway.recorder.meters().handshakes_failed.add(1);
-            debug!(%peer, %cause, "no TLS handshake");
-        }
+        Err(cause) => debug!(%peer, %cause, "no TLS handshake"),
     }
 }
 
@@ -50,11 +47,21 @@ async fn handshake(server: Arc<ServerConfig>, socket: TcpStream, worker: &Worker
     let mut deadline = worker.clock.deadline();
     deadline.arm(worker.shared.limits.handshake_timeout);
     let mut accepting = pin!(TlsAcceptor::from(server).accept(socket));
-    poll_fn(|cx| match accepting.as_mut().poll(cx) {
+    let shaken = poll_fn(|cx| match accepting.as_mut().poll(cx) {
         Poll::Pending => deadline.poll(cx).map(|()| Err(io::ErrorKind::TimedOut.into())),
         ready => ready,
-    })
-    .await
+    });
+    let shaken = shaken.await;
+    let handshakes = &worker.gateway.recorder.meters().handshakes;
+    match &shaken {
+        Ok(stream) => {
+            let tls = stream.get_ref().1;
+            handshakes.count(tls.protocol_version(), tls.negotiated_key_exchange_group().map(|group| group.name()));
+        }
+        Err(cause) if cause.kind() == io::ErrorKind::TimedOut => handshakes.timed_out.add(1),
+        Err(_) => handshakes.failed.add(1),
+    }
+    shaken
 }
 
 async fn http1<S: AsyncRead + AsyncWrite + Unpin + 'static>(worker: &Rc<Worker>, stream: S, door: Rc<Door>) {
