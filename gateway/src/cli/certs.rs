@@ -50,6 +50,9 @@ pub(super) struct New {
     /// Replace whatever is there, the CA too; clients then need the new ca.pem
     #[arg(long)]
     force: bool,
+    /// Let the group read server.key (mode 0640), for a gateway that runs as another user; a renewed one stays as it was
+    #[arg(long)]
+    group_readable: bool,
 }
 
 /// Clocks differ: a certificate that is a second old is from the future on some machine.
@@ -68,7 +71,7 @@ impl Certs {
 impl New {
     fn run(self, now: SystemTime) -> Result<(), Failure> {
         let names = self.names.iter().map(|name| name_of(name)).collect::<Result<Vec<_>, _>>()?;
-        let files = Files::in_directory(&self.out)?;
+        let files = Files::in_directory(&self.out, self.group_readable)?;
         let kept = if self.force { None } else { files.kept()? };
         let server_key = key()?;
         let (server, not_after) = match &kept {

@@ -76,6 +76,22 @@ fn what_strict_clients_ask_for_is_there() {
     assert_eq!(extensions(&home, "server.pem"), [subject_key, usage, names, constraints, authority_key, extended]);
 }
 
+/// A gateway that runs as another user reads the key by its group; a renewal must not lock it out.
+#[test]
+fn a_group_that_may_read_the_key_may_read_the_renewed_one() {
+    let home = Home::empty();
+    home.run(&["certs", "new", "--out", ".", "--group-readable"]).good();
+    assert_eq!((mode(&home, "server.key"), mode(&home, "ca.key")), (0o640, 0o600));
+    home.run(&["certs", "new", "--out", "."]).good();
+    assert_eq!((mode(&home, "server.key"), mode(&home, "ca.key")), (0o640, 0o600));
+    std::fs::set_permissions(home.file("server.key"), std::fs::Permissions::from_mode(0o666)).unwrap();
+    home.run(&["certs", "new", "--out", "."]).good();
+    assert_eq!(mode(&home, "server.key"), 0o640, "never more than the group's right to read");
+    std::fs::set_permissions(home.file("server.key"), std::fs::Permissions::from_mode(0o400)).unwrap();
+    home.run(&["certs", "new", "--out", "."]).good();
+    assert_eq!(mode(&home, "server.key"), 0o600);
+}
+
 #[test]
 fn a_second_run_renews_under_the_same_authority() {
     let home = Home::empty();

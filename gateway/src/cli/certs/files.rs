@@ -1,10 +1,10 @@
 //! The four files of `gateway certs new`.
 
-use super::Failure;
+use super::{Failure, say};
 use rcgen::{Issuer, KeyPair};
-use std::fs::OpenOptions;
+use std::fs::{File, Metadata, OpenOptions, Permissions};
 use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 use x509_parser::pem::Pem;
@@ -16,6 +16,8 @@ pub(super) struct Files {
     pub(super) ca_key: PathBuf,
     pub(super) server: PathBuf,
     pub(super) server_key: PathBuf,
+    /// Whether the group may read a new server.key.
+    pub(super) group_readable: bool,
 }
 
 /// An authority that can sign.
@@ -26,11 +28,11 @@ pub(super) struct Kept {
 
 impl Files {
     /// The files in `out`, which is made if it does not exist.
-    pub(super) fn in_directory(out: &Path) -> Result<Self, Failure> {
+    pub(super) fn in_directory(out: &Path, group_readable: bool) -> Result<Self, Failure> {
         std::fs::create_dir_all(out).map_err(|e| failure(out, "cannot be made", &e))?;
         let file = |name: &str| out.join(name);
         let (ca, ca_key) = (file("ca.pem"), file("ca.key"));
-        Ok(Self { ca, ca_key, server: file("server.pem"), server_key: file("server.key") })
+        Ok(Self { ca, ca_key, server: file("server.pem"), server_key: file("server.key"), group_readable })
     }
 
     /// The authority that is there already. Nothing at all is fine; anything else that a new authority would replace is
@@ -74,8 +76,9 @@ impl Files {
     }
 
     /// A gateway that reloads between the two sees a pair that does not match, and keeps what it has until it does.
+    /// Whoever could read the old server.key can read the new one: that may be a gateway that runs as another user.
     pub(super) fn write_server(&self, pem: &str, key_pem: &str) -> Result<(), Failure> {
-        write(&self.server_key, key_pem, 0o600)?;
+        write(&self.server_key, key_pem, if self.group_readable { 0o640 } else { 0o600 })?;
         write(&self.server, pem, 0o644)
     }
 }
@@ -88,15 +91,20 @@ fn read(file: &Path) -> Result<Zeroizing<String>, Failure> {
     std::fs::read_to_string(file).map(Zeroizing::new).map_err(|e| failure(file, "cannot be read", &e))
 }
 
-/// Whole or not at all, never readable by others on the way.
+/// Whole or not at all, never readable by others on the way. A file that is replaced hands on its group, and to that group
+/// the right to read; everything else is as `mode` says.
 fn write(file: &Path, text: &str, mode: u32) -> Result<(), Failure> {
     let mut name = std::ffi::OsString::from(".");
     name.push(file.file_name().unwrap_or_default());
     name.push(".tmp");
     let temporary = file.with_file_name(name);
     let _ = std::fs::remove_file(&temporary);
-    let written = OpenOptions::new().write(true).create_new(true).mode(mode).open(&temporary).and_then(|mut new| {
+    let old = std::fs::metadata(file).ok();
+    let written = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary).and_then(|mut new| {
         new.write_all(text.as_bytes())?;
+        let readable =
+            old.as_ref().map_or(0, |old| if hand_on_group(file, old, &new) { old.mode() & 0o040 } else { 0 });
+        new.set_permissions(Permissions::from_mode(mode | readable))?;
         new.sync_all()?;
         std::fs::rename(&temporary, file)
     });
@@ -104,6 +112,17 @@ fn write(file: &Path, text: &str, mode: u32) -> Result<(), Failure> {
         let _ = std::fs::remove_file(&temporary);
         failure(file, "cannot be written", &e)
     })
+}
+
+fn hand_on_group(file: &Path, old: &Metadata, new: &File) -> bool {
+    let same = new.metadata().is_ok_and(|new| new.gid() == old.gid()) || fchown(new, None, Some(old.gid())).is_ok();
+    if !same {
+        let (file, group) = (file.display(), old.gid());
+        say(format_args!(
+            "{file}: its group was {group}, which this user may not keep; can the gateway still read it?"
+        ));
+    }
+    same
 }
 
 fn refused(file: &Path, why: &str) -> Failure {
