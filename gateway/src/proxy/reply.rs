@@ -19,6 +19,9 @@ pub const X_API_KEY_EXPIRES: HeaderName = HeaderName::from_static("x-api-key-exp
 /// What a reply that has to end, but may not end where it stands, has left to come to a better place.
 const GRACE: Duration = Duration::from_millis(300);
 
+/// What a client of an event stream is told before a drain ends it: come back, but not at once (HTML, section 9.2.6).
+const RETRY: &[u8] = b"retry: 1000\n\n";
+
 /// A whole answer of ours, or what the upstream sends, frame by frame as it comes.
 #[expect(clippy::large_enum_variant, reason = "a box would be an allocation for each request")]
 pub enum ReplyBody {
@@ -43,7 +46,7 @@ pub enum Broken {
 /// A relayed body with what watches over it.
 ///
 /// It has to end when its key's lease ends, or when the process can wait no longer. An event stream that stands between two
-/// events then ends as if the upstream had ended it. Any other reply has 300 ms to become whole or to come to the end of an
+/// events then ends as if the upstream had ended it; where a drain ends it, with a hint to come back first. Any other reply has 300 ms to become whole or to come to the end of an
 /// event, and is then broken off.
 pub struct Relay {
     body: Body,
@@ -55,6 +58,7 @@ pub struct Relay {
     /// Whether it may end anywhere between two events: nobody was told how long it is.
     open_ended: bool,
     grace: bool,
+    hinted: bool,
 }
 
 impl Relay {
@@ -65,13 +69,18 @@ impl Relay {
             exchange.ended(End::Complete); // nobody polls a body that has nothing
         }
         let (boundary, open_ended) = (events.then(Boundary::default), body.exact().is_none());
-        Self { body, exchange, deadline, closing, boundary, open_ended, grace: false }
+        Self { body, exchange, deadline, closing, boundary, open_ended, grace: false, hinted: false }
     }
 
     fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
         if let Some(end) = self.must_end()
             && let Poll::Ready(over) = self.poll_over(cx)
         {
+            if over.is_ok() && matches!(end, End::Drained) && !self.hinted {
+                self.hinted = true;
+                self.exchange.passed(RETRY.len());
+                return Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(RETRY)))));
+            }
             self.exchange.ended(end);
             return Poll::Ready(over.err().map(Err));
         }
