@@ -6,6 +6,7 @@ mod listener;
 mod logging;
 mod reload;
 mod remote;
+mod systemd;
 pub mod tls;
 mod worker;
 
@@ -28,6 +29,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime};
+use systemd::{Inherited, Notify};
 use tls::{Identity, TlsError};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
@@ -62,6 +64,9 @@ pub enum ServeError {
         /// Why, and what to do.
         cause: String,
     },
+    /// A socket that the process was started with.
+    #[error("cannot take over a socket: {0}")]
+    Inherited(String),
     /// Something of ours.
     #[error("cannot start: {0}")]
     Start(#[from] io::Error),
@@ -70,7 +75,12 @@ pub enum ServeError {
 impl ServeError {
     /// Whether the operator's configuration is at fault (exit 64), or we are (exit 1).
     pub fn is_configuration(&self) -> bool {
-        matches!(self, ServeError::Config(_) | ServeError::Tls(_) | ServeError::Certificate { .. })
+        match self {
+            ServeError::Config(_) | ServeError::Tls(_) | ServeError::Certificate { .. } | ServeError::Inherited(_) => {
+                true
+            }
+            ServeError::Bind { .. } | ServeError::Start(_) => false,
+        }
     }
 }
 
@@ -82,6 +92,7 @@ struct Shared {
     routes: Arc<Routes>,
     metrics: Arc<Metrics>,
     drain: Drain,
+    notify: Notify,
     /// Rung when a lease has ended, so that streams look.
     bell: watch::Sender<()>,
     upstream: UpstreamSettings,
@@ -95,6 +106,7 @@ struct Shared {
 /// # Errors
 /// Anything that keeps the gateway from starting. Once it serves, it ends well.
 pub fn run(config: &Path) -> Result<(), ServeError> {
+    let inherited = Inherited::take()?;
     let settings = Settings::read(config)?;
     logging::start(&settings.log);
     let reload = Reload::of(&settings);
@@ -105,7 +117,7 @@ pub fn run(config: &Path) -> Result<(), ServeError> {
     raise_file_limit();
     let workers = worker_count(&settings);
     let shared = Arc::new(share(&settings, &identity, access, workers)?);
-    let listeners = Listeners::bind(&settings.listen, workers)?;
+    let listeners = Listeners::open(&settings.listen, workers, inherited)?;
     announce(&settings, &listeners, workers, &shared);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let ended = runtime.block_on(live(&settings, shared, listeners, reload));
@@ -132,7 +144,9 @@ async fn live(
     let admin = tokio::spawn(admin.serve(listeners.admin));
     tokio::spawn(reload.run(shared.clone(), hangup));
     info!("ready");
+    shared.notify.ready();
     let name = signals.next().await;
+    shared.notify.stopping();
     info!(signal = name, streams = shared.metrics.streams_open(), "draining");
     tokio::select! {
         () = drained(settings, &shared, threads) => info!("drained"),
@@ -186,6 +200,7 @@ fn share(settings: &Settings, identity: &Identity, access: Access, workers: usiz
         origins: Arc::new(ArcSwap::from_pointee(origins(settings, identity))),
         routes: Arc::new(Routes::new(&routes.protected, &routes.public)),
         drain: Drain::default(),
+        notify: Notify::open(),
         bell: watch::Sender::new(()),
         connector: remote::connector(&settings.upstream)?,
         upstream: settings.upstream.clone(),

@@ -2,6 +2,7 @@
 
 mod cli;
 mod log;
+mod systemd;
 
 use std::process::ExitCode;
 
@@ -12,7 +13,10 @@ use tokio::{
 use tracing::{info, warn};
 use weather_backend::{Address, Listener, Server, ask_health, serve_metrics};
 
-use crate::cli::{Cli, Command, HealthArgs, ServeArgs, USAGE};
+use crate::{
+    cli::{Cli, Command, HealthArgs, ServeArgs, USAGE},
+    systemd::{Inherited, notify},
+};
 
 fn main() -> ExitCode {
     let cli = match Cli::read() {
@@ -23,7 +27,8 @@ fn main() -> ExitCode {
         Some(Command::Healthcheck(args)) => on(Builder::new_current_thread(), healthcheck(args)),
         None => {
             log::start(cli.serve.log_format, cli.serve.log_level);
-            on(Builder::new_multi_thread(), serve(cli.serve))
+            let inherited = Inherited::take().map_err(|sentence| Exit { code: USAGE, sentence });
+            on(Builder::new_multi_thread(), async { serve(cli.serve, inherited?).await })
         }
     }
 }
@@ -44,7 +49,7 @@ fn on(mut builder: Builder, program: impl Future<Output = Result<(), Exit>>) -> 
     }
 }
 
-async fn serve(args: ServeArgs) -> Result<(), Exit> {
+async fn serve(args: ServeArgs, mut inherited: Inherited) -> Result<(), Exit> {
     let source = args.source().map_err(|sentence| Exit { code: USAGE, sentence })?;
     if args.lacks_contact() {
         warn!("give --nws-contact, so that the National Weather Service can turn to you before it blocks you");
@@ -52,18 +57,21 @@ async fn serve(args: ServeArgs) -> Result<(), Exit> {
     let server = Server::new(source).drain_timeout(args.drain_timeout);
     // Signals are caught before anything listens: whoever sees us listen may stop us in an orderly way.
     let mut signals = Signals::catch()?;
-    let listener = listen("MCP", &args.listen).await?;
+    let listener = listen("MCP", &args.listen, &mut inherited).await?;
     let metrics = match &args.metrics_listen {
-        Some(address) => Some(serve_metrics(listen("metrics", address).await?, server.metrics())),
+        Some(address) => Some(serve_metrics(listen("metrics", address, &mut inherited).await?, server.metrics())),
         None => None,
     };
+    inherited.none_left().map_err(|sentence| Exit { code: USAGE, sentence })?;
     let (stop, stopped) = tokio::sync::oneshot::channel();
     let serving = server.serve(listener, async {
         // An error is a sender that is gone, which is as good a reason to stop.
         let _ = stopped.await;
     });
     let twice = async {
+        notify("READY=1");
         let first = signals.next().await;
+        notify("STOPPING=1");
         info!(signal = first, "stopping: no new connections, running calls may finish");
         let _ = stop.send(());
         signals.next().await
@@ -77,8 +85,11 @@ async fn serve(args: ServeArgs) -> Result<(), Exit> {
     Ok(())
 }
 
-async fn listen(what: &'static str, address: &Address) -> Result<Listener, Exit> {
-    let listener = Listener::bind(address).await.map_err(Exit::failure)?;
+async fn listen(what: &'static str, address: &Address, inherited: &mut Inherited) -> Result<Listener, Exit> {
+    let listener = match inherited.on(address).map_err(Exit::failure)? {
+        Some(listener) => listener,
+        None => Listener::bind(address).await.map_err(Exit::failure)?,
+    };
     let bound = listener.address().map_err(Exit::failure)?;
     info!(what, address = %bound, "listening");
     Ok(listener)

@@ -1,6 +1,7 @@
 //! The sockets that connections come in by. All are bound before anything is served.
 
 use super::ServeError;
+use super::systemd::Inherited;
 use crate::config::settings::Listen;
 use std::io;
 use std::net::SocketAddr;
@@ -30,14 +31,20 @@ pub(super) struct Listeners {
 }
 
 impl Listeners {
-    /// Binds everything: each worker gets sockets of its own, among which the kernel spreads new connections.
-    pub(super) fn bind(listen: &Listen, workers: usize) -> Result<Self, ServeError> {
+    /// Binds everything: each worker gets sockets of its own, among which the kernel spreads new connections. What was
+    /// inherited is not bound again: of one socket, all workers take connections.
+    pub(super) fn open(listen: &Listen, workers: usize, mut inherited: Inherited) -> Result<Self, ServeError> {
         // registering a socket needs a reactor, even if another one will serve it
         let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
         let _entered = runtime.enter();
-        let admin = bind(listen.admin, "listen.admin", 1)?;
-        let public = bind(listen.public, "listen.public", workers)?;
-        let plaintext = listen.plaintext.map(|address| bind(address, "listen.plaintext", workers)).transpose()?;
+        let mut open = |address, what, count| match inherited.on(address) {
+            Some(socket) => Ok((0..count).map(|_| socket.try_clone()).collect::<io::Result<_>>()?),
+            None => bind(address, what, count),
+        };
+        let admin = open(listen.admin, "listen.admin", 1)?;
+        let public = open(listen.public, "listen.public", workers)?;
+        let plaintext = listen.plaintext.map(|address| open(address, "listen.plaintext", workers)).transpose()?;
+        inherited.none_left(listen)?;
         let addresses = Addresses {
             public: first_address(&public)?,
             admin: first_address(&admin)?,

@@ -56,7 +56,10 @@ impl Reload {
                 _ = ticks.tick() => false,
                 _ = hangup.recv() => true,
             };
-            let shared = shared.clone();
+            if asked {
+                shared.notify.reloading();
+            }
+            let (notified, shared) = (shared.clone(), shared.clone());
             // a file may lie on a network that does not answer: nothing else has to wait for it
             let looked = tokio::task::spawn_blocking(move || {
                 self.look(&shared, SystemTime::now(), asked);
@@ -70,6 +73,9 @@ impl Reload {
                 }
                 Err(_) => return,
             };
+            if asked {
+                notified.notify.ready();
+            }
         }
     }
 

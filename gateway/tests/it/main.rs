@@ -19,6 +19,8 @@ mod a_new_certificate_drops_nobody;
 #[cfg(test)]
 mod a_revoked_key_ends_its_streams;
 #[cfg(test)]
+mod a_service_manager_hands_over_the_socket;
+#[cfg(test)]
 mod a_silent_backend_is_504;
 #[cfg(test)]
 mod a_slow_reader_slows_the_backend;

@@ -2,8 +2,12 @@
 
 use std::{
     io::{BufRead, BufReader, Read, Write},
-    net::TcpStream,
-    os::unix::net::UnixStream,
+    net::{TcpListener, TcpStream},
+    os::{
+        fd::OwnedFd,
+        unix::net::{UnixDatagram, UnixListener, UnixStream},
+    },
+    path::Path,
     process::{Child, ChildStderr, Command, Output, Stdio},
 };
 
@@ -27,8 +31,12 @@ struct Program {
 impl Program {
     /// Starts it with a log in JSON, and waits until it listens `sockets` times; gives the addresses.
     fn start(arguments: &[&str], sockets: usize) -> (Self, Vec<String>) {
-        let json = ["--log-format", "json"];
-        let mut child = Command::new(PROGRAM).args(json).args(arguments).stderr(Stdio::piped()).spawn().unwrap();
+        Self::run(Command::new(PROGRAM).args(arguments), sockets)
+    }
+
+    /// The same, by a command of the test's own.
+    fn run(command: &mut Command, sockets: usize) -> (Self, Vec<String>) {
+        let mut child = command.args(["--log-format", "json"]).stderr(Stdio::piped()).spawn().unwrap();
         let log = BufReader::new(child.stderr.take().unwrap());
         let mut program = Self { child, log };
         let addresses = (0..sockets).map(|_| program.logged("listening")["address"].as_str().unwrap().to_owned());
@@ -89,6 +97,59 @@ fn exchange(mut stream: impl Read + Write, head: &str, body: &str) -> String {
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
     answer
+}
+
+/// The command that starts the program as systemd does: with a listening socket, and where to say that it is ready.
+fn under_systemd(socket: OwnedFd, ear: &Path) -> Command {
+    let mut command = Command::new("/bin/sh");
+    command.args(["-c", r#"LISTEN_PID=$$ LISTEN_FDS=1 exec "$0" "$@" 3<&0 </dev/null"#, PROGRAM]);
+    command.stdin(socket).env("NOTIFY_SOCKET", ear);
+    command
+}
+
+#[test]
+fn a_socket_that_was_handed_over_is_served() {
+    let dir = tempfile::tempdir().unwrap();
+    let (path, ear) = (dir.path().join("mcp.sock"), dir.path().join("notify"));
+    let heard = UnixDatagram::bind(&ear).unwrap();
+    let tcp = TcpListener::bind(ANY_PORT).unwrap();
+    let tcp_address = tcp.local_addr().unwrap();
+    let unix = UnixListener::bind(&path).unwrap();
+    let unix_address = format!("unix:{}", path.display());
+    for (socket, address) in
+        [(OwnedFd::from(tcp), tcp_address.to_string()), (OwnedFd::from(unix), unix_address.clone())]
+    {
+        let mut command = under_systemd(socket, &ear);
+        let (program, listens) = Program::run(command.args(["--source", "sample", "--listen", &address]), 1);
+        assert_eq!(listens, [address.as_str()]);
+        let said = || {
+            let mut text = [0; 64];
+            let length = heard.recv(&mut text).unwrap();
+            String::from_utf8_lossy(&text[..length]).into_owned()
+        };
+        assert_eq!(said(), "READY=1");
+        let answer = match address.strip_prefix("unix:") {
+            None => get(TcpStream::connect(tcp_address).unwrap(), "/health"),
+            Some(path) => get(UnixStream::connect(path).unwrap(), "/health"),
+        };
+        assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+        program.signal(Signal::TERM);
+        assert_eq!(said(), "STOPPING=1");
+        assert_eq!(program.ended().0, 0);
+    }
+    assert!(path.exists(), "the file is that of whoever made the socket");
+}
+
+#[test]
+fn a_socket_that_was_not_asked_for_is_refused_with_64() {
+    let dir = tempfile::tempdir().unwrap();
+    for elsewhere in ["0.0.0.0:0", ANY_PORT] {
+        let mut command = under_systemd(TcpListener::bind(elsewhere).unwrap().into(), &dir.path().join("nobody"));
+        let output = command.args(["--source", "sample", "--listen", ANY_PORT]).output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(64), "{said}");
+        assert!(said.contains("and --listen is another address"), "{said}");
+    }
 }
 
 #[test]

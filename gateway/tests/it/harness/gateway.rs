@@ -5,6 +5,7 @@ use super::client::{Client, Http1, Http2, Protocol};
 use super::deadline::within;
 use super::key::Key;
 use super::log::Log;
+use super::manager::ServiceManager;
 use super::secrets;
 use super::setup::{Setup, Upstream};
 use super::{Ask, Reply};
@@ -36,6 +37,7 @@ pub(crate) struct Gateway {
     pub(crate) log: Log,
     stdout: Log,
     key: Key,
+    pub(crate) manager: ServiceManager,
     dir: TempDir,
     running: Option<Running>,
 }
@@ -52,7 +54,7 @@ impl Gateway {
         Setup::new(&upstream.url())
     }
 
-    pub(super) async fn start(settings: &str, keys: &str, key: Key) -> Self {
+    pub(super) async fn start(settings: &str, keys: &str, key: Key, manager: ServiceManager) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let write = |name: &str, text: &str| std::fs::write(dir.path().join(name), text).unwrap();
         let certificates = Certificates::get();
@@ -63,7 +65,7 @@ impl Gateway {
         let nowhere = SocketAddr::from(([0, 0, 0, 0], 0));
         let (log, stdout) = (Log::new(), Log::new());
         let mut gateway =
-            Self { public: nowhere, admin: nowhere, plaintext: None, log, stdout, key, dir, running: None };
+            Self { public: nowhere, admin: nowhere, plaintext: None, log, stdout, key, manager, dir, running: None };
         gateway.run().await;
         gateway
     }
@@ -76,9 +78,9 @@ impl Gateway {
 
     async fn run(&mut self) {
         let from = self.log.len();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_gateway"));
-        command.env_clear().current_dir(self.dir.path()).args(["serve", "--config", "gateway.toml"]);
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut command = self.manager.command(env!("CARGO_BIN_EXE_gateway"));
+        command.current_dir(self.dir.path()).args(["serve", "--config", "gateway.toml"]);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("the built binary");
         let readers =
             vec![self.stdout.follow(child.stdout.take().unwrap()), self.log.follow(child.stderr.take().unwrap())];

@@ -2,6 +2,7 @@
 
 use super::gateway::Gateway;
 use super::key::Key;
+use super::manager::ServiceManager;
 use toml_edit::{DocumentMut, Item, Table};
 
 /// The client that every gateway here knows: it may call all tools.
@@ -24,6 +25,7 @@ pub(crate) struct Setup {
     settings: DocumentMut,
     keys: String,
     key: Key,
+    manager: ServiceManager,
 }
 
 impl Setup {
@@ -42,7 +44,8 @@ impl Setup {
             format = "json"
             "#
         );
-        Self { settings: settings.parse().unwrap(), keys: String::new(), key }.client(CLIENT, "tools = \"all\"", &[])
+        Self { settings: settings.parse().unwrap(), keys: String::new(), key, manager: ServiceManager::default() }
+            .client(CLIENT, "tools = \"all\"", &[])
     }
 
     /// Adds what `settings` says; what stands there already is replaced.
@@ -60,9 +63,15 @@ impl Setup {
         self
     }
 
+    /// Starts it as `manager` starts its services.
+    pub(crate) fn under(mut self, manager: ServiceManager) -> Self {
+        self.manager = manager;
+        self
+    }
+
     /// Runs it; it has said that it is ready when this returns.
     pub(crate) async fn start(self) -> Gateway {
-        Gateway::start(&self.settings.to_string(), &self.keys, self.key).await
+        Gateway::start(&self.settings.to_string(), &self.keys, self.key, self.manager).await
     }
 }
 
