@@ -63,13 +63,15 @@ fn first_address(sockets: &[std::net::TcpListener]) -> io::Result<SocketAddr> {
 }
 
 /// Binds `address` `count` times. `SO_REUSEPORT` would let a second gateway of the same user bind silently beside a
-/// running one, so the port is first taken without it: a taken port is an error, not half of the connections.
+/// running one, so the port is first taken without it: a taken port is an error, not half of the connections. Only once it
+/// is ours is it shared with our other sockets, and it is never let go of in between.
 fn bind(address: SocketAddr, what: &'static str, count: usize) -> Result<Vec<std::net::TcpListener>, ServeError> {
     let failed = |cause: io::Error| ServeError::Bind { address, what, cause: explain(&cause) };
-    let alone = socket(address, false).map_err(failed)?;
-    let bound = alone.local_addr().map_err(failed)?;
-    drop(alone);
-    (0..count).map(|_| listen(socket(bound, true)?)).collect::<io::Result<_>>().map_err(failed)
+    let first = socket(address, false).map_err(failed)?;
+    let bound = first.local_addr().map_err(failed)?;
+    first.set_reuseport(count > 1).map_err(failed)?;
+    let others = (1..count).map(|_| socket(bound, true));
+    std::iter::once(Ok(first)).chain(others).map(|socket| listen(socket?)).collect::<io::Result<_>>().map_err(failed)
 }
 
 fn socket(address: SocketAddr, shared: bool) -> io::Result<TcpSocket> {
@@ -95,5 +97,25 @@ fn explain(cause: &io::Error) -> String {
         "this machine has no such address".to_owned()
     } else {
         cause.to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::Ipv4Addr;
+
+    /// Nobody else gets it at any moment, and a second gateway, which would share as we do, does not get it later.
+    #[tokio::test]
+    async fn a_port_that_the_kernel_chose_is_ours_for_all_workers() {
+        for count in [1, 4] {
+            let sockets = bind((Ipv4Addr::LOCALHOST, 0).into(), "listen.public", count).unwrap();
+            let address = first_address(&sockets).unwrap();
+            assert!(sockets.len() == count && sockets.iter().all(|socket| socket.local_addr().unwrap() == address));
+            let refused = bind(address, "listen.public", count).unwrap_err().to_string();
+            assert!(refused.contains("the port is taken"), "{refused}");
+            drop(sockets);
+            bind(address, "listen.public", count).unwrap();
+        }
     }
 }
