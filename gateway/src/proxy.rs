@@ -16,7 +16,7 @@ use crate::clock::Clock;
 use crate::mcp::{Call, Mirrored};
 use crate::record::{Exchange, Follow, HttpMethod, Live, Recorder};
 use crate::reject::Reject;
-use crate::upstream::{Failure, Reply, Trip, Upstream};
+use crate::upstream::{Failure, Reply, Trip, Upstream, write_chunk, write_last_chunk};
 use answer::{Answer, When};
 use asked::Asked;
 use bytes::Bytes;
@@ -164,7 +164,8 @@ impl Gateway {
     fn letter(&self, request: &Parts, fields: &Fields<'_>, caller: &Caller<'_>) -> Letter {
         let mut text = self.upstream.buffer();
         headers::write_head(request, fields, &self.upstream_host, caller, &mut text);
-        Letter { public: caller.principal.is_none(), method: request.method.clone(), text, mirrored: None }
+        let (public, trailers) = (caller.principal.is_none(), fields.trailers);
+        Letter { public, trailers, method: request.method.clone(), text, mirrored: None }
     }
 
     /// Sends what has been judged, and nothing else. Taking a [`Permit`] is what makes that hold.
@@ -173,14 +174,20 @@ impl Gateway {
         let length = match &asked {
             Asked::Nothing if method == Method::POST => Length::Known(0),
             Asked::Nothing => Length::None,
-            Asked::Whole(bytes) => Length::Known(bytes.len() as u64),
+            Asked::Whole(bytes, None) => Length::Known(bytes.len() as u64),
+            Asked::Whole(_, Some(_)) => Length::Unknown,
             Asked::Streamed(streamed) => streamed.length.map_or(Length::Unknown, Length::Known),
         };
         headers::end_head(length, &mut text);
         let rest = match asked {
             Asked::Nothing => None,
-            Asked::Whole(bytes) => {
+            Asked::Whole(bytes, None) => {
                 text.extend_from_slice(&bytes);
+                None
+            }
+            Asked::Whole(bytes, Some(trailers)) => {
+                write_chunk(&bytes, &mut text);
+                write_last_chunk(&trailers, headers::is_passing_trailer, &mut text);
                 None
             }
             Asked::Streamed(streamed) => Some(streamed),
@@ -198,6 +205,8 @@ impl Gateway {
 struct Letter {
     /// Whether its route is open to everybody.
     public: bool,
+    /// Whether trailers are announced, which only a chunked body can carry on.
+    trailers: bool,
     method: Method,
     text: Vec<u8>,
     /// The client's headers, kept only where a policy compares them with the body.
@@ -236,7 +245,7 @@ fn judge(exchange: &mut Exchange, letter: &Letter, asked: &Asked) -> Result<Perm
     let live = exchange.live();
     let principal = exchange.proof().and_then(|proof| live.access.recall(proof)).ok_or(Reject::Denied)?;
     let body = match asked {
-        Asked::Whole(bytes) => bytes,
+        Asked::Whole(bytes, _) => bytes,
         Asked::Nothing | Asked::Streamed(_) => return Ok(principal.authorize(None)?),
     };
     let Some(headers) = &letter.mirrored else {

@@ -15,7 +15,7 @@ mod trip;
 pub use address::{Address, AddressError};
 pub use body::Body;
 pub use head::Lie;
-pub use trip::{Streamed, Trip};
+pub use trip::{Streamed, Trip, write_chunk, write_last_chunk};
 
 use crate::clock::{Clock, Deadline};
 use bytes::Bytes;

@@ -1,14 +1,18 @@
 //! The body of a request.
 
+use super::headers::is_passing_trailer;
 use crate::reject::Reject;
 use crate::upstream::Streamed;
 use bytes::Bytes;
+use http::HeaderMap;
+use http_body::Frame;
 use hyper::body::Incoming;
 
 /// A request's body, as far as it has been read.
 pub(super) enum Asked {
     Nothing,
-    Whole(Bytes),
+    /// All of it, and its trailers if it has any that pass.
+    Whole(Bytes, Option<Box<HeaderMap>>),
     Streamed(Streamed<Incoming>),
 }
 
@@ -17,6 +21,7 @@ pub(super) enum Asked {
 pub(super) struct Whole {
     first: Bytes,
     joined: Vec<u8>,
+    trailers: Option<Box<HeaderMap>>,
 }
 
 impl Whole {
@@ -24,7 +29,17 @@ impl Whole {
         self.first.is_empty()
     }
 
-    pub(super) fn push(&mut self, data: Bytes, most: u64) -> Result<(), Reject> {
+    /// # Errors
+    /// More than `most` bytes have come.
+    pub(super) fn push(&mut self, frame: Frame<Bytes>, most: u64) -> Result<(), Reject> {
+        let data = match frame.into_data() {
+            Ok(data) => data,
+            Err(frame) => {
+                let trailers = frame.into_trailers().unwrap_or_default();
+                self.trailers = trailers.keys().any(is_passing_trailer).then(|| Box::new(trailers));
+                return Ok(());
+            }
+        };
         if self.first.is_empty() {
             self.first = data;
         } else {
@@ -37,7 +52,8 @@ impl Whole {
         if size > most { Err(Reject::BodyTooLarge) } else { Ok(()) }
     }
 
-    pub(super) fn into_bytes(self) -> Bytes {
-        if self.joined.is_empty() { self.first } else { self.joined.into() }
+    pub(super) fn into_asked(self) -> Asked {
+        let bytes = if self.joined.is_empty() { self.first } else { self.joined.into() };
+        Asked::Whole(bytes, self.trailers)
     }
 }

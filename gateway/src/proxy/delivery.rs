@@ -3,7 +3,7 @@
 use super::asked::{Asked, Whole};
 use super::refusal::Refusal;
 use super::reply::ReplyBody;
-use super::{Dress, Gateway, Letter, judge, refuse, refused, relay};
+use super::{Dress, Gateway, Letter, headers, judge, refuse, refused, relay};
 use crate::clock::Deadline;
 use crate::record::Exchange;
 use crate::reject::Reject;
@@ -132,13 +132,14 @@ impl Reading {
                 return Poll::Ready(Ok(Asked::Nothing));
             }
             if self.letter.mirrored.is_none() && length.is_none_or(|length| length > WHOLE) {
-                let streamed = self.body.take().map(|body| Streamed { body, length, most });
+                let (length, passes) = (length.filter(|_| !self.letter.trailers), headers::is_passing_trailer);
+                let streamed = self.body.take().map(|body| Streamed { body, length, most, passes });
                 return Poll::Ready(Ok(streamed.map_or(Asked::Nothing, Asked::Streamed)));
             }
         }
         loop {
             match ready!(Pin::new(&mut *body).poll_frame(cx)) {
-                Some(Ok(frame)) => self.whole.push(frame.into_data().unwrap_or_default(), most)?,
+                Some(Ok(frame)) => self.whole.push(frame, most)?,
                 Some(Err(_)) => return Poll::Ready(Err(Reject::BodyIncomplete)),
                 None => break,
             }
@@ -146,7 +147,7 @@ impl Reading {
                 break;
             }
         }
-        Poll::Ready(Ok(Asked::Whole(std::mem::take(&mut self.whole).into_bytes())))
+        Poll::Ready(Ok(std::mem::take(&mut self.whole).into_asked()))
     }
 }
 

@@ -25,6 +25,8 @@ pub struct Fields<'a> {
     pub upgrade: bool,
     /// Whether a browser asks what it may send.
     pub asks_method: bool,
+    /// Whether the client announces trailers.
+    pub trailers: bool,
     ambiguous: bool,
     nominates: bool,
     passing: u128,
@@ -45,6 +47,7 @@ enum Fate {
     Connection,
     Upgrade,
     AsksMethod,
+    Trailer,
 }
 
 impl<'a> Fields<'a> {
@@ -71,6 +74,7 @@ impl<'a> Fields<'a> {
                 Fate::ApiKey => fields.api_key.add(value.as_bytes()),
                 Fate::Connection => fields.nominates |= !is_keep_alive(value),
                 Fate::Upgrade => fields.upgrade = true,
+                Fate::Trailer => fields.trailers = true,
             }
         }
         Ok(fields)
@@ -154,6 +158,25 @@ pub fn end_head(length: Length, out: &mut Vec<u8>) {
     }
 }
 
+/// Whether a field that comes behind a body is passed on. What frames, routes, authenticates, identifies, modifies the
+/// request or says how to read the body was judged, or set by us, in the head (RFC 9110, section 6.5.1): a backend that
+/// joins trailers to the head must not find it there once more.
+pub fn is_passing_trailer(name: &HeaderName) -> bool {
+    use header as h;
+    let of_the_head = match *name {
+        h::ACCEPT
+        | h::ACCEPT_ENCODING
+        | h::ACCEPT_LANGUAGE
+        | h::CACHE_CONTROL
+        | h::MAX_FORWARDS
+        | h::RANGE
+        | h::VIA => true,
+        h::CONTENT_TYPE | h::CONTENT_ENCODING | h::CONTENT_RANGE | h::CONTENT_LANGUAGE | h::CONTENT_LOCATION => true,
+        _ => ["if-", "mcp-", "access-control-"].iter().any(|prefix| name.as_str().starts_with(prefix)),
+    };
+    fate(name) == Fate::Pass && !of_the_head
+}
+
 /// Appends all parts; room is made once.
 fn put(out: &mut Vec<u8>, parts: &[&[u8]]) {
     out.reserve(parts.iter().map(|part| part.len()).sum());
@@ -197,9 +220,8 @@ fn fate(name: &HeaderName) -> Fate {
         header::CONNECTION => Fate::Connection,
         header::UPGRADE => Fate::Upgrade,
         header::ACCESS_CONTROL_REQUEST_METHOD => Fate::AsksMethod,
-        header::CONTENT_LENGTH | header::TRANSFER_ENCODING | header::TE | header::TRAILER | header::EXPECT => {
-            Fate::Drop
-        }
+        header::CONTENT_LENGTH | header::TRANSFER_ENCODING | header::TE | header::EXPECT => Fate::Drop,
+        header::TRAILER => Fate::Trailer,
         header::COOKIE | header::AUTHORIZATION | header::FORWARDED => Fate::Drop,
         header::PROXY_AUTHORIZATION | header::PROXY_AUTHENTICATE => Fate::Drop,
         _ => fate_of_other(name.as_str()),

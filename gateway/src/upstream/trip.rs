@@ -6,7 +6,7 @@ use super::stream::Stream;
 use super::{Body, CONNECT_TIMEOUT, Failure, Reply, Upstream};
 use crate::clock::Deadline;
 use bytes::Bytes;
-use http::Method;
+use http::{HeaderMap, HeaderName, Method};
 use http_body::Body as HttpBody;
 use std::future::Future;
 use std::io;
@@ -25,6 +25,8 @@ pub struct Streamed<B> {
     pub length: Option<u64>,
     /// Largest body allowed, in bytes.
     pub most: u64,
+    /// Which of its trailer fields are passed on. Only a body whose length was not told has a place for any.
+    pub passes: fn(&HeaderName) -> bool,
 }
 
 /// A request on its way: finds a connection, writes what is left to write and reads the head of the reply at the same
@@ -140,17 +142,15 @@ impl<B: HttpBody<Data = Bytes> + Unpin> Trip<B> {
         let Some(source) = self.source.as_mut() else { return Poll::Ready(Ok(())) };
         let frame = ready!(Pin::new(&mut source.body).poll_frame(cx));
         let data = match frame {
-            Some(Ok(frame)) => frame.into_data().unwrap_or_default(), // trailers of a request are not passed on
-            Some(Err(_)) => return Poll::Ready(Err(Failure::BodyIncomplete)),
-            None => {
-                if source.length.is_none() {
-                    self.out.extend_from_slice(b"0\r\n\r\n");
-                } else if source.length != Some(0) {
-                    return Poll::Ready(Err(Failure::BodyIncomplete));
+            Some(Ok(frame)) => match frame.into_data() {
+                Ok(data) => data,
+                Err(frame) => {
+                    let trailers = frame.into_trailers().unwrap_or_default();
+                    return Poll::Ready(self.end_source(&trailers));
                 }
-                self.source = None;
-                return Poll::Ready(Ok(()));
-            }
+            },
+            Some(Err(_)) => return Poll::Ready(Err(Failure::BodyIncomplete)),
+            None => return Poll::Ready(self.end_source(&HeaderMap::new())),
         };
         let size = data.len() as u64;
         let Some(most) = source.most.checked_sub(size) else {
@@ -165,14 +165,19 @@ impl<B: HttpBody<Data = Bytes> + Unpin> Trip<B> {
                 }
                 None => return Poll::Ready(Err(Failure::BodyIncomplete)),
             },
-            None if data.is_empty() => {} // an empty chunk would be the last one
-            None => {
-                self.out.extend_from_slice(format!("{size:x}\r\n").as_bytes());
-                self.out.extend_from_slice(&data);
-                self.out.extend_from_slice(b"\r\n");
-            }
+            None => write_chunk(&data, &mut self.out),
         }
         Poll::Ready(Ok(()))
+    }
+
+    /// The body has come to its end, with these trailers.
+    fn end_source(&mut self, trailers: &HeaderMap) -> Result<(), Failure> {
+        match self.source.take() {
+            Some(Streamed { length: None, passes, .. }) => write_last_chunk(trailers, passes, &mut self.out),
+            Some(Streamed { length: Some(1..), .. }) => return Err(Failure::BodyIncomplete),
+            Some(Streamed { length: Some(0), .. }) | None => {}
+        }
+        Ok(())
     }
 
     fn poll_head(&mut self, cx: &mut Context<'_>) -> Poll<Result<Reply, Failure>> {
@@ -238,6 +243,26 @@ impl<B: HttpBody<Data = Bytes> + Unpin> Trip<B> {
             }
         }
     }
+}
+
+/// Writes a chunk; nothing for no data, because an empty chunk would be the last one.
+pub fn write_chunk(data: &[u8], out: &mut Vec<u8>) {
+    if !data.is_empty() {
+        out.extend_from_slice(format!("{:x}\r\n", data.len()).as_bytes());
+        out.extend_from_slice(data);
+        out.extend_from_slice(b"\r\n");
+    }
+}
+
+/// Ends a chunked body with those of the trailers that pass.
+pub fn write_last_chunk(trailers: &HeaderMap, passes: fn(&HeaderName) -> bool, out: &mut Vec<u8>) {
+    out.extend_from_slice(b"0\r\n");
+    for (name, value) in trailers.iter().filter(|(name, _)| passes(name)) {
+        [name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"]
+            .iter()
+            .for_each(|part| out.extend_from_slice(part));
+    }
+    out.extend_from_slice(b"\r\n");
 }
 
 /// A head, the body's piece that came with it, and whether nothing else did.

@@ -1,9 +1,10 @@
 //! A request's body reaches the backend byte for byte, whatever its length and framing, and as it comes when it is long.
-//! More than `limits.max_body` is 413; a body that breaks off never looks whole to the backend.
+//! More than `limits.max_body` is 413; a body that breaks off never looks whole to the backend. Trailers come behind it, but
+//! none that says what only a head may say.
 
 use crate::harness::client::Incoming;
 use crate::harness::origin::ok;
-use crate::harness::{Ask, Gateway, Origin, Piece, Protocol};
+use crate::harness::{Ask, Gateway, Key, Origin, Piece, Protocol};
 use bytes::Bytes;
 use serde_json::Value;
 use std::sync::LazyLock;
@@ -57,6 +58,89 @@ async fn in_chunks_of_any_size() {
         assert_eq!(client.reply().await.with(200).json(), length);
         assert!(origin.last().body == body, "{length} bytes in chunks of {chunk} came changed");
     }
+}
+
+/// The body and the trailers of the next request.
+async fn received(origin: &Origin) -> (usize, Vec<String>) {
+    let (mut exchange, mut length) = (origin.next().await, 0);
+    let trailers = loop {
+        match exchange.piece().await {
+            Piece::Data(data) => length += data.len(),
+            Piece::Trailers(fields) => break fields.sorted(),
+            Piece::End => break Vec::new(),
+            Piece::Cut => panic!("cut"),
+        }
+    };
+    exchange.send(ok("{}")).await;
+    exchange.done();
+    (length, trailers)
+}
+
+/// How many at the end of [`TRAILERS`] would make an h2 message malformed.
+const HTTP1_ONLY: usize = 3;
+
+const TRAILERS: [(&str, &str); 14] = [
+    ("x-sum", "1"),
+    ("content-digest", "sha-256=:AAAA:"),
+    ("x-sum", "2"),
+    ("x-client-id", "admin"),
+    ("x-key-id", "aaaaaaaaaaaa"),
+    ("x-api-key", "a-key-of-somebody"),
+    ("x_client_id", "admin"),
+    ("x-forwarded-for", "192.0.2.1"),
+    ("authorization", "Bearer a-token-of-somebody"),
+    ("mcp-name", "delete_everything"),
+    ("content-type", "text/plain"),
+    ("content-length", "7"),
+    ("host", "evil.example"),
+    ("keep-alive", "timeout=5"),
+];
+
+#[tokio::test]
+async fn with_its_trailers_but_for_what_belongs_in_a_head() {
+    let origin = Origin::start().await;
+    let key = Key::new();
+    let setup = Gateway::before(&origin).client("phone", "tools = [\"get_alerts\"]", &[&key]);
+    let gateway = setup.start().await;
+    let expected = ["content-digest: sha-256=:AAAA:", "x-sum: 1", "x-sum: 2"];
+    let ping = &b"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}"[..];
+    let (free, bound) = (&gateway.key().secret, &key.secret);
+    // read whole for its policy or for its length, or streamed because it is long or nobody told how long it is
+    for (secret, body) in [(bound, Bytes::from_static(ping)), (free, pattern(100)), (free, pattern(100_000))] {
+        let ask = Ask::new("POST", "/mcp").key(secret).field("content-type", "application/json");
+        let mut client = gateway.http1().await;
+        client.send_head(&ask.clone().field("transfer-encoding", "chunked").field("trailer", "x-sum")).await;
+        client.send(format!("{:x}\r\n", body.len())).await;
+        client.send(&body).await;
+        let trailers: String = TRAILERS.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+        client.send(format!("\r\n0\r\n{trailers}\r\n")).await;
+        let (seen, reply) = tokio::join!(received(&origin), client.reply());
+        assert_eq!((seen.0, &seen.1[..], reply.status), (body.len(), &expected.map(str::to_owned)[..], 200));
+
+        let told = ask.clone().field("content-length", body.len().to_string());
+        for ask in [ask, told.field("trailer", "x-sum")] {
+            let mut client = gateway.http2().await;
+            let mut stream = client.open_head(&ask).await;
+            let receive = async {
+                stream.send(body.clone()).await;
+                stream.finish_with(&TRAILERS[..TRAILERS.len() - HTTP1_ONLY]);
+                Incoming::Two(stream).reply().await
+            };
+            let (seen, reply) = tokio::join!(received(&origin), receive);
+            assert_eq!((seen.0, &seen.1[..], reply.status), (body.len(), &expected.map(str::to_owned)[..], 200));
+        }
+    }
+    // nothing is left of these, and the length stays what it was
+    let mut client = gateway.http2().await;
+    let mut stream = client.open_head(&Ask::new("POST", "/mcp").key(free).field("content-length", "5")).await;
+    let receive = async {
+        stream.send("hello").await;
+        stream.finish_with(&[("x-client-id", "admin")]);
+        Incoming::Two(stream).reply().await
+    };
+    let (seen, reply) = tokio::join!(received(&origin), receive);
+    assert_eq!((seen, reply.status), ((5, Vec::new()), 200));
+    assert_eq!(origin.last().fields().one("content-length"), Some("5"));
 }
 
 #[tokio::test]

@@ -116,6 +116,13 @@ impl Stream {
         out.send_data(data.into(), true).expect("the gateway takes the rest");
     }
 
+    /// Ends the request with trailers.
+    pub(crate) fn finish_with(&mut self, trailers: &[(&str, &str)]) {
+        let out = self.out.as_mut().expect("a request with a body");
+        let trailers = trailers.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()));
+        out.send_trailers(trailers.collect::<HeaderMap>()).expect("the gateway takes the rest");
+    }
+
     /// Status and header fields.
     pub(crate) async fn head(&mut self) -> (u16, Fields) {
         let response = self.response.take().expect("a head comes once");
