@@ -23,14 +23,13 @@ use arc_swap::ArcSwap;
 use drain::Drain;
 use listener::Listeners;
 use reload::Reload;
-use rustls::ServerConfig;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime};
 use systemd::{Inherited, Notify};
-use tls::{Identity, TlsError};
+use tls::{Clients, Identity, Terms, TlsError};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tracing::{info, warn};
@@ -87,7 +86,7 @@ impl ServeError {
 /// What all workers share.
 struct Shared {
     live: Arc<ArcSwap<Live>>,
-    server: ArcSwap<ServerConfig>,
+    tls: ArcSwap<Terms>,
     origins: Arc<ArcSwap<Origins>>,
     routes: Arc<Routes>,
     metrics: Arc<Metrics>,
@@ -110,13 +109,13 @@ pub fn run(config: &Path) -> Result<(), ServeError> {
     let settings = Settings::read(config)?;
     logging::start(&settings.log);
     let reload = Reload::of(&settings);
-    let identity = identity(&settings)?;
+    let terms = terms(&settings)?;
     let access = Access::build(keys_file::read(&settings.keys_file)?)
         .map_err(|error| ConfigError::of_file(&settings.keys_file, error))?;
     keys_file::warnings(&settings.keys_file).iter().for_each(|warning| warn!("{warning}"));
     raise_file_limit();
     let workers = worker_count(&settings);
-    let shared = Arc::new(share(&settings, &identity, access, workers)?);
+    let shared = Arc::new(share(&settings, terms, access, workers)?);
     let listeners = Listeners::open(&settings.listen, workers, inherited)?;
     announce(&settings, &listeners, workers, &shared);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -177,9 +176,14 @@ async fn drained(settings: &Settings, shared: &Shared, threads: Vec<JoinHandle<(
     }
 }
 
+fn terms(settings: &Settings) -> Result<Terms, ServeError> {
+    let clients = Clients::load(&settings.tls.client_auth)?;
+    Ok(Terms::new(settings.tls.min_version, identity(settings)?, clients)?)
+}
+
 fn identity(settings: &Settings) -> Result<Identity, ServeError> {
     let tls = &settings.tls;
-    let identity = Identity::load(&tls.certificate, &tls.private_key, tls.min_version)?;
+    let identity = Identity::load(&tls.certificate, &tls.private_key)?;
     if identity.is_valid(SystemTime::now()) {
         return Ok(identity);
     }
@@ -188,16 +192,16 @@ fn identity(settings: &Settings) -> Result<Identity, ServeError> {
     Err(ServeError::Certificate { file, from: date(identity.not_before), to: date(identity.not_after) })
 }
 
-fn share(settings: &Settings, identity: &Identity, access: Access, workers: usize) -> Result<Shared, ServeError> {
+fn share(settings: &Settings, terms: Terms, access: Access, workers: usize) -> Result<Shared, ServeError> {
     let routes = &settings.routes;
     let meters = Meters::build(&access, workers, &Meters::naming(&settings.upstream.tools));
     let live = Arc::new(ArcSwap::from_pointee(Live { access, meters }));
     let labels = Routes::labels(&routes.protected, &routes.public);
     Ok(Shared {
-        metrics: Arc::new(Metrics::new(workers, labels, live.clone(), certificate(identity))),
+        metrics: Arc::new(Metrics::new(workers, labels, live.clone(), certificate(&terms.identity))),
         live,
-        server: ArcSwap::new(identity.server.clone()),
-        origins: Arc::new(ArcSwap::from_pointee(origins(settings, identity))),
+        origins: Arc::new(ArcSwap::from_pointee(origins(settings, &terms.identity))),
+        tls: ArcSwap::from_pointee(terms),
         routes: Arc::new(Routes::new(&routes.protected, &routes.public)),
         drain: Drain::default(),
         notify: Notify::open(),

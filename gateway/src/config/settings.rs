@@ -84,6 +84,29 @@ pub struct Tls {
     pub private_key: PathBuf,
     /// `"1.2"` (default) or `"1.3"`.
     pub min_version: ProtocolVersion,
+    /// `client_auth` and `client_ca`.
+    pub client_auth: ClientAuth,
+}
+
+/// Whether clients show a certificate beside their key, and the PEM file of the authorities that sign theirs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ClientAuth {
+    /// `"off"` (default): none is asked for.
+    Off,
+    /// `"optional"`: one that is shown must be good.
+    Optional(PathBuf),
+    /// `"required"`: no handshake without a good one.
+    Required(PathBuf),
+}
+
+impl ClientAuth {
+    /// The file of the authorities.
+    pub fn file(&self) -> Option<&Path> {
+        match self {
+            ClientAuth::Off => None,
+            ClientAuth::Optional(file) | ClientAuth::Required(file) => Some(file),
+        }
+    }
 }
 
 /// `[upstream]`

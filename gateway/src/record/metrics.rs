@@ -33,7 +33,7 @@ pub struct Metrics {
     routes: Vec<String>,
     live: Arc<ArcSwap<Live>>,
     certificate: ArcSwap<Certificate>,
-    reloads: [Reload; 2],
+    reloads: [Reload; ReloadedFile::ALL.len()],
     started: SystemTime,
 }
 
@@ -44,16 +44,19 @@ pub enum ReloadedFile {
     Keys,
     /// The certificate chain with its private key.
     Certificate,
+    /// The authorities that sign clients' certificates.
+    ClientCa,
 }
 
 impl ReloadedFile {
-    const ALL: [ReloadedFile; 2] = [ReloadedFile::Keys, ReloadedFile::Certificate];
+    const ALL: [ReloadedFile; 3] = [ReloadedFile::Keys, ReloadedFile::Certificate, ReloadedFile::ClientCa];
 
     /// The word in metrics and audit.
     pub const fn word(self) -> &'static str {
         match self {
             ReloadedFile::Keys => "keys",
             ReloadedFile::Certificate => "certificate",
+            ReloadedFile::ClientCa => "client_ca",
         }
     }
 }
@@ -78,7 +81,8 @@ impl Metrics {
     /// For `workers` workers; `routes` are the labels of the route numbers.
     pub fn new(workers: usize, routes: Vec<String>, live: Arc<ArcSwap<Live>>, certificate: Certificate) -> Self {
         let workers = (0..workers).map(|_| WorkerMeters::default()).collect();
-        let reloads = [(); 2].map(|()| Reload { ok: AtomicBool::new(true), when: LastTime::default() });
+        let fresh = |()| Reload { ok: AtomicBool::new(true), when: LastTime::default() };
+        let reloads = [(); ReloadedFile::ALL.len()].map(fresh);
         let (certificate, started) = (ArcSwap::from_pointee(certificate), SystemTime::now());
         let metrics = Self { workers, routes, live, certificate, reloads, started };
         ReloadedFile::ALL.into_iter().for_each(|file| metrics.reloaded(file, Some(started)));

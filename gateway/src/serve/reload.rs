@@ -1,4 +1,4 @@
-//! Files that change while the gateway runs: the keys file, and the certificate with its key.
+//! Files that change while the gateway runs: the keys file, the certificate with its key, and the clients' authorities.
 //!
 //! One task looks at their contents four times a second (renames, mounts, editors and network file systems all tell of
 //! changes in different ways, or not at all, but contents are contents) and, in the same breath, at the clock, because a
@@ -8,12 +8,14 @@
 mod changes;
 mod watched;
 
-use super::{Shared, certificate, identity, origins};
+use super::tls::Clients;
+use super::{ServeError, Shared, certificate, identity, origins};
 use crate::access::Access;
 use crate::config::settings::Settings;
 use crate::config::{ConfigError, keys_file, moment};
 use crate::record::{Live, Meters, ReloadedFile};
 use changes::Changes;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 use tokio::signal::unix::Signal;
@@ -31,6 +33,7 @@ pub(super) struct Reload {
     settings: Arc<Settings>,
     keys: Watched,
     pair: Watched,
+    authorities: Watched,
     warnings: Vec<ConfigError>,
 }
 
@@ -41,6 +44,7 @@ impl Reload {
         Self {
             keys: Watched::of(vec![settings.keys_file.clone()]),
             pair: Watched::of(vec![tls.certificate.clone(), tls.private_key.clone()]),
+            authorities: Watched::of(tls.client_auth.file().map(Path::to_owned).into_iter().collect()),
             warnings: keys_file::warnings(&settings.keys_file),
             settings: Arc::new(settings.clone()),
         }
@@ -84,6 +88,7 @@ impl Reload {
         self.look_at_keys(shared, now, asked);
         self.look_at_mode();
         self.look_at_certificate(shared, asked);
+        self.look_at_authorities(shared, asked);
         if shared.live.load().access.is_stale(now) {
             let renewed = shared.live.load().access.renew(now);
             replace(shared, renewed);
@@ -124,20 +129,41 @@ impl Reload {
     }
 
     fn look_at_certificate(&mut self, shared: &Shared, asked: bool) {
-        match self.pair.look(asked, || identity(&self.settings)) {
+        let load = || Ok::<_, ServeError>(shared.tls.load().with_identity(identity(&self.settings)?)?);
+        match self.pair.look(asked, load) {
             Attempt::None => {}
-            Attempt::Loaded(identity) => {
-                shared.origins.store(Arc::new(origins(&self.settings, &identity)));
-                shared.server.store(identity.server.clone());
-                shared.metrics.renew(certificate(&identity));
+            Attempt::Loaded(terms) => {
+                let identity = &terms.identity;
+                shared.origins.store(Arc::new(origins(&self.settings, identity)));
+                shared.metrics.renew(certificate(identity));
                 shared.metrics.reloaded(ReloadedFile::Certificate, Some(SystemTime::now()));
                 let (names, ends) = (identity.names.join(" "), moment::text(identity.not_after));
+                shared.tls.store(Arc::new(terms));
                 info!(names, ends, "reloaded the certificate");
             }
             Attempt::Failed { error, news } => {
                 shared.metrics.reloaded(ReloadedFile::Certificate, None);
                 if news {
                     warn!("{error}; the certificate that is in use stays in use");
+                }
+            }
+        }
+    }
+
+    /// Whoever is connected stays so; whoever connects is asked for a certificate of the new authorities.
+    fn look_at_authorities(&mut self, shared: &Shared, asked: bool) {
+        let auth = &self.settings.tls.client_auth;
+        match self.authorities.look(asked, || shared.tls.load().with_clients(Clients::load(auth)?)) {
+            Attempt::None => {}
+            Attempt::Loaded(terms) => {
+                shared.tls.store(Arc::new(terms));
+                shared.metrics.reloaded(ReloadedFile::ClientCa, Some(SystemTime::now()));
+                info!("reloaded the clients' authorities");
+            }
+            Attempt::Failed { error, news } => {
+                shared.metrics.reloaded(ReloadedFile::ClientCa, None);
+                if news {
+                    warn!("{error}; the clients' authorities that are in use stay in use");
                 }
             }
         }

@@ -1,12 +1,17 @@
-//! The gateway's certificate and key, and what TLS it speaks with them.
+//! The gateway's certificate and key, whose certificates it asks for, and what TLS it speaks.
+
+mod clients;
+mod terms;
+
+pub use clients::Clients;
+pub use terms::Terms;
 
 use rustls::crypto::CryptoProvider;
-use rustls::crypto::aws_lc_rs::{self, Ticketer, kx_group};
+use rustls::crypto::aws_lc_rs::{self, kx_group};
 use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
-use rustls::sign::{CertifiedKey, SingleCertAndKey};
-use rustls::{InconsistentKeys, ProtocolVersion, ServerConfig, SupportedProtocolVersion, version};
+use rustls::sign::CertifiedKey;
+use rustls::{InconsistentKeys, ProtocolVersion};
 use std::fmt;
 use std::io;
 use std::net::IpAddr;
@@ -16,11 +21,10 @@ use std::time::{Duration, SystemTime};
 use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
 use zeroize::Zeroizing;
 
-/// Who the gateway is to its clients: a certificate chain with its key, ready to accept connections.
+/// Who the gateway is to its clients: a certificate chain with its key.
 #[derive(Clone)]
 pub struct Identity {
-    /// For a TLS acceptor.
-    pub server: Arc<ServerConfig>,
+    certified: Arc<CertifiedKey>,
     /// DNS names in lower case (wildcards as `*.example.com`) and IP addresses that the certificate is for.
     pub names: Vec<String>,
     /// The certificate is not valid before this moment.
@@ -66,6 +70,17 @@ pub enum TlsError {
         /// The key file.
         key: PathBuf,
     },
+    /// The file of client authorities has no certificate.
+    #[error("{}: holds no certificate; it must be PEM with -----BEGIN CERTIFICATE-----, one for each authority whose clients may come", .0.display())]
+    NoAuthority(PathBuf),
+    /// A certificate in the file of client authorities signs nobody.
+    #[error("{}: its certificate number {number} is no authority (basic constraints, CA:TRUE); name those that sign clients' certificates", file.display())]
+    BadAuthority {
+        /// The file.
+        file: PathBuf,
+        /// Which of its certificates, counted from 1.
+        number: usize,
+    },
     /// `min_version` is no version that can be spoken.
     #[error("TLS {0:?} cannot be the least version; use 1.2 or 1.3")]
     Version(ProtocolVersion),
@@ -85,6 +100,8 @@ impl TlsError {
             | TlsError::Damaged(file)
             | TlsError::BadCertificate(file)
             | TlsError::BadKey(file)
+            | TlsError::NoAuthority(file)
+            | TlsError::BadAuthority { file, .. }
             | TlsError::Mismatch { key: file, .. } => Some(file),
             TlsError::Version(_) | TlsError::Setup(_) => None,
         }
@@ -97,12 +114,10 @@ impl Identity {
     ///
     /// # Errors
     /// A file that cannot be read or has not what it should, and a key that is not the certificate's.
-    pub fn load(certificate: &Path, private_key: &Path, min_version: ProtocolVersion) -> Result<Self, TlsError> {
-        let provider = Arc::new(provider());
-        let versions = versions(min_version)?;
+    pub fn load(certificate: &Path, private_key: &Path) -> Result<Self, TlsError> {
         let chain = chain(certificate)?;
         let leaf = Leaf::read(&chain).ok_or_else(|| TlsError::BadCertificate(certificate.to_owned()))?;
-        let key = provider.key_provider.load_private_key(key(private_key)?);
+        let key = provider().key_provider.load_private_key(key(private_key)?);
         let key = key.map_err(|_| TlsError::BadKey(private_key.to_owned()))?;
         let certified = CertifiedKey::new(chain, key);
         match certified.keys_match() {
@@ -112,8 +127,8 @@ impl Identity {
             }
             Err(_) => return Err(TlsError::BadCertificate(certificate.to_owned())),
         }
-        let server = Arc::new(server(provider, &versions, certified)?);
-        Ok(Self { server, names: leaf.names, not_before: leaf.not_before, not_after: leaf.not_after })
+        let certified = Arc::new(certified);
+        Ok(Self { certified, names: leaf.names, not_before: leaf.not_before, not_after: leaf.not_after })
     }
 
     /// Whether the certificate is valid at `now`.
@@ -123,7 +138,7 @@ impl Identity {
 }
 
 impl fmt::Debug for Identity {
-    /// Without the rustls configuration, which holds the key.
+    /// Without the key.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { names, not_before, not_after, .. } = self;
         write!(f, "Identity {{ names: {names:?}, not_before: {not_before:?}, not_after: {not_after:?} }}")
@@ -134,35 +149,6 @@ impl fmt::Debug for Identity {
 pub fn provider() -> CryptoProvider {
     let kx_groups = vec![kx_group::X25519MLKEM768, kx_group::X25519, kx_group::SECP256R1, kx_group::SECP384R1];
     CryptoProvider { kx_groups, ..aws_lc_rs::default_provider() }
-}
-
-/// Resumption is by tickets alone, whose keys rotate and live in this process: no cache of sessions to grow, nothing
-/// kept a client. No 0-RTT, because early data can be replayed and every call here may change something.
-fn server(
-    provider: Arc<CryptoProvider>,
-    versions: &[&'static SupportedProtocolVersion],
-    certified: CertifiedKey,
-) -> Result<ServerConfig, TlsError> {
-    let mut server = ServerConfig::builder_with_provider(provider)
-        .with_protocol_versions(versions)?
-        .with_client_cert_verifier(WebPkiClientVerifier::no_client_auth())
-        .with_cert_resolver(Arc::new(SingleCertAndKey::from(certified)));
-    server.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    server.session_storage = Arc::new(NoServerSessionStorage {});
-    server.ticketer = Ticketer::new()?;
-    server.send_tls13_tickets = 1;
-    server.max_early_data_size = 0;
-    Ok(server)
-}
-
-fn versions(min: ProtocolVersion) -> Result<Vec<&'static SupportedProtocolVersion>, TlsError> {
-    if min == ProtocolVersion::TLSv1_2 {
-        Ok(vec![&version::TLS13, &version::TLS12])
-    } else if min == ProtocolVersion::TLSv1_3 {
-        Ok(vec![&version::TLS13])
-    } else {
-        Err(TlsError::Version(min))
-    }
 }
 
 fn chain(file: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {

@@ -2,18 +2,18 @@
 
 use crate::home::Home;
 use gateway::serve::tls::{Identity, provider};
+use rustls::RootCertStore;
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::ServerCertVerifier;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{ProtocolVersion, RootCertStore};
 use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 use x509_parser::prelude::{FromDer, X509Certificate};
 
 fn identity(home: &Home) -> Identity {
-    Identity::load(&home.file("server.pem"), &home.file("server.key"), ProtocolVersion::TLSv1_2).unwrap()
+    Identity::load(&home.file("server.pem"), &home.file("server.key")).unwrap()
 }
 
 fn trusts(home: &Home, name: &str) -> bool {

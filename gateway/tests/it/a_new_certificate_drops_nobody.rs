@@ -5,7 +5,10 @@ use crate::harness::certificates::{Certificates, NAMES};
 use crate::harness::origin::ok;
 use crate::harness::{Ask, Gateway, Http1, Origin, Piece, Protocol, eventually};
 use rcgen::date_time_ymd;
+use rustls::version::{TLS12, TLS13};
+use rustls::{ClientConfig, HandshakeKind};
 use serde_json::Value;
+use std::sync::Arc;
 
 const RELOADED: &str = "gateway_config_reload_ok{file=\"certificate\"}";
 
@@ -40,7 +43,7 @@ async fn that_is_connected() {
     let line = gateway.said("reloaded the certificate", from).await;
     assert_eq!(line["names"], "localhost mcp.example.com");
 
-    assert!(gateway.tls(&["http/1.1"], &[&rustls::version::TLS13]).await.is_err(), "the old one is not shown any more");
+    assert!(gateway.tls(&["http/1.1"], &[&TLS13]).await.is_err(), "the old one is not shown any more");
     let io = gateway.tls_trusting(&next, Protocol::Http1).await.expect("the new one is");
     Http1::new(io, gateway.authority()).ask(&named).await.with(404);
     for (exchange, number) in [(&mut first, 1), (&mut second, 2)] {
@@ -51,6 +54,36 @@ async fn that_is_connected() {
     first.send("0\r\n\r\n").await;
     assert_eq!(h1.piece().await, Piece::End);
     h1.ask(&Ask::get("/none")).await.with(404);
+}
+
+/// A client resumes what it began under the old certificate. It would not trust the new one, so it is resumption that lets
+/// it in.
+#[tokio::test]
+async fn and_tickets_stay_good() {
+    let origin = Origin::answering(|_| ok("{}")).await;
+    let gateway = Gateway::before(&origin).start().await;
+    let next = Certificates::other(&NAMES, |_| ());
+    let clients = [&TLS13, &TLS12].map(|version| Arc::new(Certificates::get().client(&["http/1.1"], &[version])));
+    let kind = async |client: &Arc<ClientConfig>| {
+        let io = gateway.tls_as(client.clone()).await.unwrap();
+        let kind = io.get_ref().1.handshake_kind().unwrap();
+        // over TLS 1.3 a ticket comes behind the handshake
+        Http1::new(io, gateway.authority()).ask(&Ask::get("/none")).await.with(404);
+        kind
+    };
+    for client in &clients {
+        assert_eq!(kind(client).await, HandshakeKind::Full);
+        assert_eq!(kind(client).await, HandshakeKind::Resumed);
+    }
+    let from = gateway.log.len();
+    gateway.replace("server.key", &next.server_key);
+    gateway.replace("server.pem", &next.server);
+    gateway.said("reloaded the certificate", from).await;
+    for client in &clients {
+        assert_eq!(kind(client).await, HandshakeKind::Resumed);
+    }
+    let stranger = Arc::new(Certificates::get().client(&["http/1.1"], &[&TLS13]));
+    assert!(gateway.tls_as(stranger).await.is_err(), "whoever has no ticket sees the new one");
 }
 
 #[tokio::test]

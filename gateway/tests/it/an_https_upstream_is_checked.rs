@@ -1,5 +1,5 @@
-//! `upstream.url = "https://..."`: the upstream's certificate is checked against `upstream.ca`, and what it is not signed by
-//! is never spoken to. Another machine needs `allow_remote = true`; the second gateway of this test stands for one.
+//! `upstream.url = "https://..."`: the upstream's certificate is checked against `upstream.ca`, or against the platform's
+//! authorities, which `SSL_CERT_FILE` can replace; what they did not sign is never spoken to. Another machine needs `allow_remote = true`; the second gateway of this test stands for one.
 
 use crate::harness::certificates::Certificates;
 use crate::harness::origin::ok;
@@ -37,4 +37,26 @@ async fn and_an_unknown_one_is_502() {
     let gateway = Gateway::before(&*url).settings(&settings).start().await;
     gateway.http1().await.ask(&Ask::get("/health")).await.refuses(502, -32010, Value::Null);
     assert_eq!(origin.requests().len(), 0);
+}
+
+#[tokio::test]
+async fn the_platforms_authorities_are_asked_unless_others_are_named() {
+    let origin = Origin::answering(|_| ok("{}")).await;
+    let remote = Gateway::before(&origin).start().await;
+    let url = format!("https://localhost:{}", remote.public.port());
+    let other = Certificates::other(&["localhost"], |_| ());
+    for (roots, good) in [(&Certificates::get().ca, true), (&other.ca, false)] {
+        let file = remote.dir().join(format!("platform-{good}.pem"));
+        std::fs::write(&file, roots).unwrap();
+        let setup = Gateway::before(&*url).settings("[upstream]\nallow_remote = true");
+        let gateway = setup.variable("SSL_CERT_FILE", file.to_str().unwrap()).start().await;
+        let before = origin.requests().len();
+        let reply = gateway.http1().await.ask(&Ask::get("/health")).await;
+        if good {
+            reply.with(200);
+        } else {
+            reply.refuses(502, -32010, Value::Null);
+        }
+        assert_eq!(origin.requests().len() - before, usize::from(good));
+    }
 }

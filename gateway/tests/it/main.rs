@@ -31,6 +31,8 @@ mod all_workers_serve;
 #[cfg(test)]
 mod an_https_upstream_is_checked;
 #[cfg(test)]
+mod clients_may_have_to_show_a_certificate;
+#[cfg(test)]
 mod drain_lets_streams_finish;
 #[cfg(test)]
 mod each_client_gets_its_own_answer;

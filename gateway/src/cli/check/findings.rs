@@ -3,7 +3,7 @@
 use crate::access::{ClientRow, KeyState, ToolSet};
 use crate::cli::when;
 use crate::config::{ConfigError, Settings, keys_file, moment};
-use crate::serve::tls::{Identity, TlsError};
+use crate::serve::tls::{Clients, Identity, TlsError};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use std::os::unix::fs::PermissionsExt;
@@ -29,6 +29,7 @@ impl Findings {
             Ok(settings) => {
                 findings.keys(&settings, now);
                 findings.certificate(&settings, config, now);
+                findings.clients(&settings, config, now);
                 findings.authorities(&settings);
             }
             Err(error) => findings.errors.push(error),
@@ -98,7 +99,7 @@ impl Findings {
 
     fn certificate(&mut self, settings: &Settings, config: &Path, now: SystemTime) {
         let tls = &settings.tls;
-        let identity = match Identity::load(&tls.certificate, &tls.private_key, tls.min_version) {
+        let identity = match Identity::load(&tls.certificate, &tls.private_key) {
             Ok(identity) => identity,
             Err(error) => return self.errors.push(located(&error, config)),
         };
@@ -120,6 +121,19 @@ impl Findings {
             self.warn(&tls.private_key, "every user of this machine may read the private key; chmod 0600");
         }
         self.identity = Some(identity);
+    }
+
+    /// Authorities are trusted whatever their dates, so their end is a warning; clients' own certificates are judged by
+    /// theirs in each handshake.
+    fn clients(&mut self, settings: &Settings, config: &Path, now: SystemTime) {
+        let auth = &settings.tls.client_auth;
+        let clients = match Clients::load(auth) {
+            Ok(clients) => clients,
+            Err(error) => return self.errors.push(located(&error, config)),
+        };
+        if let (Some(file), Some(end)) = (auth.file(), clients.not_after.filter(|end| *end <= now + SOON)) {
+            self.warn(file, format_args!("an authority's certificate ends {}", when::relative(end, now)));
+        }
     }
 
     fn authorities(&mut self, settings: &Settings) {

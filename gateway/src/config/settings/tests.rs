@@ -18,6 +18,7 @@ fn nothing_written_means_the_defaults() {
     assert_eq!(settings.tls.certificate, Path::new("/etc/gw/server.pem"));
     assert_eq!(settings.tls.private_key, Path::new("/etc/gw/server.key"));
     assert_eq!(settings.tls.min_version, ProtocolVersion::TLSv1_2);
+    assert_eq!(settings.tls.client_auth, ClientAuth::Off);
     assert_eq!(settings.keys_file, Path::new("/etc/gw/keys.toml"));
     assert_eq!(settings.expiry_notice, Duration::from_secs(14 * 24 * 60 * 60));
     assert_eq!(settings.upstream.address.to_string(), "http://127.0.0.1:8081");
@@ -44,6 +45,8 @@ fn every_member_is_read() {
         certificate = "tls/chain.pem"
         private_key = "/run/secrets/key.pem"
         min_version = "1.3"
+        client_ca = "clients.pem"
+        client_auth = "optional"
         [keys]
         file = "../keys/keys.toml"
         expiry_notice = "0s"
@@ -77,6 +80,7 @@ fn every_member_is_read() {
     assert_eq!(settings.tls.certificate, Path::new("/etc/gw/tls/chain.pem"));
     assert_eq!(settings.tls.private_key, Path::new("/run/secrets/key.pem"));
     assert_eq!(settings.tls.min_version, ProtocolVersion::TLSv1_3);
+    assert_eq!(settings.tls.client_auth, ClientAuth::Optional("/etc/gw/clients.pem".into()));
     assert_eq!(settings.keys_file, Path::new("/etc/gw/../keys/keys.toml"));
     assert_eq!(settings.expiry_notice, Duration::ZERO);
     assert_eq!(settings.upstream.address.to_string(), "https://mcp.example.com:443");
@@ -109,7 +113,11 @@ fn what_cannot_be_meant_is_refused_where_it_stands() {
         ("[listen]\ntrusted_proxies = []", "2:1", "unknown member `trusted_proxies`"),
         ("[tls]\nmin_version = \"1.1\"", "2:15", "\"1.2\" or \"1.3\""),
         ("[tls]\nmin_version = 1.2", "2:15", "is a float; write text in quotes"),
-        ("[tls]\nclient_ca = \"x\"", "2:1", "unknown member `client_ca`"),
+        ("[tls]\nclient_ca = \"x\"", "2:13", "of no use while `client_auth` is \"off\""),
+        ("[tls]\nclient_auth = \"off\"\nclient_ca = \"x\"", "3:13", "or remove it"),
+        ("[tls]\nclient_auth = \"required\"", "2:15", "needs `client_ca`"),
+        ("[tls]\nclient_auth = \"yes\"", "2:15", "\"off\", \"optional\" or \"required\""),
+        ("[tls]\nclient_auth = \"optional\"\nclient_ca = \"\"", "3:13", "path of a file"),
         ("[keys]\nfile = \"\"", "2:8", "path of a file"),
         ("[keys]\nexpiry_notice = 14", "2:17", "with its unit"),
         ("[upstream]\nurl = \"http://10.0.0.1:1\"", "2:7", "allow_remote = true"),
@@ -187,15 +195,17 @@ fn the_shipped_file_has_every_member() {
 fn what_the_shipped_file_shows_as_a_comment_can_be_written() {
     let commented: Vec<&str> =
         SHIPPED.lines().filter(|line| line.starts_with("# ") && line.contains(" = \"")).collect();
-    assert_eq!(commented.len(), 2, "{commented:?}");
+    assert_eq!(commented.len(), 3, "{commented:?}");
     let text = SHIPPED
         .lines()
         .map(|line| if commented.contains(&line) { &line[2..] } else { line })
         .collect::<Vec<_>>()
         .join("\n")
         .replace("http://127.0.0.1:8081", "https://mcp.example.com")
-        .replace("allow_remote = false", "allow_remote = true");
+        .replace("allow_remote = false", "allow_remote = true")
+        .replace("client_auth = \"off\"", "client_auth = \"required\"");
     let settings = parse(&text).unwrap();
     assert_eq!(settings.listen.plaintext, Some("127.0.0.1:8080".parse().unwrap()));
     assert_eq!(settings.upstream.ca.as_deref(), Some(Path::new("/etc/gw/upstream-ca.pem")));
+    assert_eq!(settings.tls.client_auth, ClientAuth::Required("/etc/gw/client-ca.pem".into()));
 }

@@ -1,7 +1,7 @@
 //! From `gateway.toml` as written to [`Settings`] as meant: every member, its default and its rule.
 
 use super::names;
-use super::{Drain, Limits, Listen, Log, LogFormat, Routes, Settings, Tls, Upstream};
+use super::{ClientAuth, Drain, Limits, Listen, Log, LogFormat, Routes, Settings, Tls, Upstream};
 use crate::config::error::ConfigError;
 use crate::config::reader::{Members, Source, Table, Value};
 use crate::upstream::Address;
@@ -16,7 +16,7 @@ use tracing_subscriber::EnvFilter;
 pub(super) const MEMBERS: Members = &[
     ("", &["workers", "listen", "tls", "keys", "upstream", "routes", "limits", "drain", "log"]),
     ("listen", &["public", "admin", "plaintext", "public_hosts", "allowed_origins"]),
-    ("tls", &["certificate", "private_key", "min_version"]),
+    ("tls", &["certificate", "private_key", "min_version", "client_ca", "client_auth"]),
     ("keys", &["file", "expiry_notice"]),
     ("upstream", &["url", "allow_remote", "ca", "head_timeout", "idle_timeout", "tools"]),
     ("routes", &["protected", "public"]),
@@ -96,7 +96,30 @@ fn tls(mut table: Table<'_>, base: &Path) -> Result<Tls, ConfigError> {
         private_key: table.read("private_key", base.join("server.key"), |v| path(v, base))?,
         min_version: table
             .read("min_version", ProtocolVersion::TLSv1_2, |v| v.parsed("\"1.2\" or \"1.3\"", version))?,
+        client_auth: client_auth(&mut table, base)?,
     })
+}
+
+fn client_auth(table: &mut Table<'_>, base: &Path) -> Result<ClientAuth, ConfigError> {
+    let (auth, ca) = (table.take("client_auth"), table.take("client_ca"));
+    let kind = |text: &str| match text {
+        "off" => Some(None),
+        "optional" => Some(Some(ClientAuth::Optional as fn(PathBuf) -> ClientAuth)),
+        "required" => Some(Some(ClientAuth::Required as fn(PathBuf) -> ClientAuth)),
+        _ => None,
+    };
+    let form = "\"off\", \"optional\" or \"required\"";
+    let kind = auth.as_ref().map_or(Ok(None), |value| value.parsed(form, kind))?;
+    match (kind, ca, auth) {
+        (Some(kind), Some(ca), _) => Ok(kind(path(&ca, base)?)),
+        (Some(_), None, Some(auth)) => {
+            Err(auth.error("needs `client_ca`, the PEM file of the authorities that sign clients' certificates"))
+        }
+        (None, Some(ca), _) => Err(ca.error(
+            "is of no use while `client_auth` is \"off\"; write \"optional\" or \"required\" there, or remove it",
+        )),
+        (None | Some(_), None, _) => Ok(ClientAuth::Off),
+    }
 }
 
 fn upstream(mut table: Table<'_>, base: &Path) -> Result<Upstream, ConfigError> {

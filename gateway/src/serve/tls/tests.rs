@@ -1,5 +1,7 @@
 use super::*;
+use crate::config::settings::ClientAuth;
 use rcgen::{CertificateParams, KeyPair, PKCS_ECDSA_P256_SHA256, PKCS_ED25519};
+use rustls::{SupportedProtocolVersion, version};
 use tempfile::TempDir;
 
 struct Files {
@@ -34,8 +36,12 @@ impl Files {
         file
     }
 
+    fn terms(&self, min: ProtocolVersion) -> Result<Terms, TlsError> {
+        Terms::new(min, Identity::load(&self.good(), &self.key())?, Clients::load(&ClientAuth::Off)?)
+    }
+
     fn refusal(&self, certificate: &Path, key: &Path) -> String {
-        let sentence = Identity::load(certificate, key, ProtocolVersion::TLSv1_2).unwrap_err().to_string();
+        let sentence = Identity::load(certificate, key).unwrap_err().to_string();
         assert!(sentence.starts_with(&*self.dir.path().to_string_lossy()), "{sentence}");
         sentence
     }
@@ -50,7 +56,7 @@ fn names_and_dates_are_the_certificates() {
     let files = Files::new();
     let names = ["MCP.Example.com", "*.example.com", "127.0.0.1", "::1"];
     let certificate = files.certificate(&names, (1970, 1, 11), (1970, 1, 21));
-    let identity = Identity::load(&certificate, &files.key(), ProtocolVersion::TLSv1_2).unwrap();
+    let identity = Identity::load(&certificate, &files.key()).unwrap();
     assert_eq!(identity.names, ["mcp.example.com", "*.example.com", "127.0.0.1", "::1"]);
     assert_eq!((identity.not_before, identity.not_after), (day(10), day(20)));
     assert!(!identity.is_valid(day(9)) && identity.is_valid(day(15)) && !identity.is_valid(day(21)));
@@ -94,41 +100,58 @@ fn every_failure_is_a_sentence_about_one_file() {
 }
 
 #[test]
+fn authorities_are_refused_by_a_sentence_too() {
+    let files = Files::new();
+    let pem = std::fs::read_to_string(files.good()).unwrap();
+    for (file, words) in [
+        (files.dir.path().join("none"), "none: cannot be read"),
+        (files.key(), "server.key: holds no certificate"),
+        (files.good(), "server.pem: its certificate number 1 is no authority"),
+        (files.write("damaged", &pem.replace("-----END", "END")), "damaged: is damaged PEM"),
+    ] {
+        for auth in [ClientAuth::Optional(file.clone()), ClientAuth::Required(file.clone())] {
+            let error = Clients::load(&auth).unwrap_err();
+            assert_eq!(error.file(), Some(&*file));
+            assert!(error.to_string().contains(words), "{error}");
+        }
+    }
+}
+
+#[test]
 fn nothing_but_what_was_promised_is_spoken() {
     let files = Files::new();
-    let identity = Identity::load(&files.good(), &files.key(), ProtocolVersion::TLSv1_2).unwrap();
-    let server = &identity.server;
+    let server = files.terms(ProtocolVersion::TLSv1_2).unwrap().server;
     assert_eq!(server.alpn_protocols, [b"h2".to_vec(), b"http/1.1".to_vec()]);
     assert_eq!((server.send_tls13_tickets, server.max_early_data_size), (1, 0));
     assert!(server.ticketer.enabled() && !server.session_storage.can_cache());
     let groups: Vec<_> = provider().kx_groups.iter().map(|group| format!("{:?}", group.name())).collect();
     assert_eq!(groups, ["X25519MLKEM768", "X25519", "secp256r1", "secp384r1"]);
-    assert!(Identity::load(&files.good(), &files.key(), ProtocolVersion::TLSv1_1).is_err());
+    assert!(files.terms(ProtocolVersion::TLSv1_1).is_err());
 }
 
 #[test]
 fn the_least_version_holds_in_a_handshake() {
     let files = Files::new();
-    let (certificate, key) = (files.good(), files.key());
+    let certificate = files.good();
     for (min, client, meets) in [
         (ProtocolVersion::TLSv1_2, &version::TLS12, true),
         (ProtocolVersion::TLSv1_2, &version::TLS13, true),
         (ProtocolVersion::TLSv1_3, &version::TLS13, true),
         (ProtocolVersion::TLSv1_3, &version::TLS12, false),
     ] {
-        let identity = Identity::load(&certificate, &key, min).unwrap();
-        assert_eq!(handshake(&identity, &certificate, client).is_ok(), meets, "{min:?} {client:?}");
+        let terms = files.terms(min).unwrap();
+        assert_eq!(handshake(&terms, &certificate, client).is_ok(), meets, "{min:?} {client:?}");
     }
 }
 
 #[test]
 fn other_kinds_of_key_work() {
     let files = Files { key: KeyPair::generate_for(&PKCS_ED25519).unwrap(), ..Files::new() };
-    assert!(Identity::load(&files.good(), &files.key(), ProtocolVersion::TLSv1_3).is_ok());
+    assert!(files.terms(ProtocolVersion::TLSv1_3).is_ok());
 }
 
 /// A whole handshake in memory.
-fn handshake(identity: &Identity, ca: &Path, version: &'static SupportedProtocolVersion) -> Result<(), rustls::Error> {
+fn handshake(terms: &Terms, ca: &Path, version: &'static SupportedProtocolVersion) -> Result<(), rustls::Error> {
     let mut roots = rustls::RootCertStore::empty();
     roots.add(CertificateDer::from_pem_file(ca).unwrap()).unwrap();
     let config = rustls::ClientConfig::builder_with_provider(Arc::new(provider()))
@@ -136,7 +159,7 @@ fn handshake(identity: &Identity, ca: &Path, version: &'static SupportedProtocol
         .with_root_certificates(roots)
         .with_no_client_auth();
     let mut client = rustls::ClientConnection::new(Arc::new(config), "localhost".try_into().unwrap())?;
-    let mut server = rustls::ServerConnection::new(identity.server.clone())?;
+    let mut server = rustls::ServerConnection::new(terms.server.clone())?;
     while client.is_handshaking() || server.is_handshaking() {
         let mut wire = Vec::new();
         client.write_tls(&mut wire).unwrap();

@@ -33,7 +33,7 @@ pub(super) async fn connection(open: Open, socket: TcpStream, peer: SocketAddr, 
         return http1(worker, socket, door).await;
     }
     // boxed: a handshake's state would else stay allocated for as long as the connection
-    let handshake = Box::pin(handshake(worker.shared.server.load_full(), socket, worker));
+    let handshake = Box::pin(handshake(worker.shared.tls.load().server.clone(), socket, worker));
     match handshake.await {
         Ok(stream) if stream.get_ref().1.alpn_protocol() == Some(b"h2") => http2(worker, stream, door).await,
         Ok(stream) => http1(worker, stream, door).await,

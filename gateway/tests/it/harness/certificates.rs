@@ -3,7 +3,8 @@
 use super::secrets;
 use gateway::serve::tls::provider;
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
-use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, RootCertStore, SupportedProtocolVersion};
 use std::sync::{Arc, LazyLock};
 
@@ -50,13 +51,30 @@ impl Certificates {
 
     /// What a client needs to speak `protocols` over one of `versions`.
     pub(crate) fn client(&self, protocols: &[&str], versions: &[&'static SupportedProtocolVersion]) -> ClientConfig {
+        self.client_showing(None, protocols, versions)
+    }
+
+    /// The same for a client that shows a certificate when it is asked for one.
+    pub(crate) fn client_showing(
+        &self,
+        shown: Option<&Certificates>,
+        protocols: &[&str],
+        versions: &[&'static SupportedProtocolVersion],
+    ) -> ClientConfig {
         let mut roots = RootCertStore::empty();
         roots.add(self.authority.clone()).unwrap();
-        let mut config = ClientConfig::builder_with_provider(Arc::new(provider()))
+        let builder = ClientConfig::builder_with_provider(Arc::new(provider()))
             .with_protocol_versions(versions)
             .unwrap()
-            .with_root_certificates(roots)
-            .with_no_client_auth();
+            .with_root_certificates(roots);
+        let mut config = match shown {
+            None => builder.with_no_client_auth(),
+            Some(shown) => {
+                let chain = vec![CertificateDer::from_pem_slice(shown.server.as_bytes()).unwrap()];
+                let key = PrivateKeyDer::from_pem_slice(shown.server_key.as_bytes()).unwrap();
+                builder.with_client_auth_cert(chain, key).unwrap()
+            }
+        };
         config.alpn_protocols = protocols.iter().map(|name| name.as_bytes().to_vec()).collect();
         config
     }

@@ -39,6 +39,7 @@ pub(crate) struct Gateway {
     key: Key,
     pub(crate) manager: ServiceManager,
     dir: TempDir,
+    environment: Vec<(&'static str, String)>,
     running: Option<Running>,
 }
 
@@ -54,18 +55,30 @@ impl Gateway {
         Setup::new(&upstream.url())
     }
 
-    pub(super) async fn start(settings: &str, keys: &str, key: Key, manager: ServiceManager) -> Self {
+    pub(super) async fn start(setup: Setup) -> Self {
+        let Setup { settings, keys, key, manager, files, environment } = setup;
         let dir = tempfile::tempdir().unwrap();
         let write = |name: &str, text: &str| std::fs::write(dir.path().join(name), text).unwrap();
         let certificates = Certificates::get();
-        write("gateway.toml", settings);
-        write("keys.toml", keys);
+        write("gateway.toml", &settings.to_string());
+        write("keys.toml", &keys);
+        files.iter().for_each(|(name, text)| write(name, text));
         write("server.pem", &certificates.server);
         write("server.key", &certificates.server_key);
         let nowhere = SocketAddr::from(([0, 0, 0, 0], 0));
         let (log, stdout) = (Log::new(), Log::new());
-        let mut gateway =
-            Self { public: nowhere, admin: nowhere, plaintext: None, log, stdout, key, manager, dir, running: None };
+        let mut gateway = Self {
+            public: nowhere,
+            admin: nowhere,
+            plaintext: None,
+            log,
+            stdout,
+            key,
+            manager,
+            dir,
+            environment,
+            running: None,
+        };
         gateway.run().await;
         gateway
     }
@@ -79,6 +92,7 @@ impl Gateway {
     async fn run(&mut self) {
         let from = self.log.len();
         let mut command = self.manager.command(env!("CARGO_BIN_EXE_gateway"));
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         command.current_dir(self.dir.path()).args(["serve", "--config", "gateway.toml"]);
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("the built binary");
@@ -180,6 +194,11 @@ impl Gateway {
         handshake(socket, certificates.client(&[protocol.name()], &[&TLS13])).await
     }
 
+    /// A TLS connection from a client that is set up like this.
+    pub(crate) async fn tls_as(&self, config: impl Into<Arc<ClientConfig>>) -> io::Result<TlsStream<TcpStream>> {
+        handshake(TcpStream::connect(self.public).await?, config).await
+    }
+
     pub(crate) async fn http1(&self) -> Http1 {
         let io = self.tls(&["http/1.1"], &[&TLS13, &TLS12]).await.expect("a TLS connection");
         Http1::new(io, self.authority())
@@ -245,8 +264,8 @@ impl Drop for Gateway {
     }
 }
 
-async fn handshake(socket: TcpStream, config: ClientConfig) -> io::Result<TlsStream<TcpStream>> {
+async fn handshake(socket: TcpStream, config: impl Into<Arc<ClientConfig>>) -> io::Result<TlsStream<TcpStream>> {
     socket.set_nodelay(true)?;
     let name = ServerName::try_from("localhost").expect("a name");
-    within("a TLS handshake", TlsConnector::from(Arc::new(config)).connect(name, socket)).await
+    within("a TLS handshake", TlsConnector::from(config.into()).connect(name, socket)).await
 }

@@ -22,10 +22,12 @@ impl Upstream for str {
 
 /// Settings and keys of a gateway to be.
 pub(crate) struct Setup {
-    settings: DocumentMut,
-    keys: String,
-    key: Key,
-    manager: ServiceManager,
+    pub(super) settings: DocumentMut,
+    pub(super) keys: String,
+    pub(super) key: Key,
+    pub(super) files: Vec<(&'static str, String)>,
+    pub(super) environment: Vec<(&'static str, String)>,
+    pub(super) manager: ServiceManager,
 }
 
 impl Setup {
@@ -44,8 +46,8 @@ impl Setup {
             format = "json"
             "#
         );
-        Self { settings: settings.parse().unwrap(), keys: String::new(), key, manager: ServiceManager::default() }
-            .client(CLIENT, "tools = \"all\"", &[])
+        let (settings, keys, manager) = (settings.parse().unwrap(), String::new(), ServiceManager::default());
+        Self { settings, keys, key, manager, files: Vec::new(), environment: Vec::new() }.client(CLIENT, "tools = \"all\"", &[])
     }
 
     /// Adds what `settings` says; what stands there already is replaced.
@@ -69,9 +71,21 @@ impl Setup {
         self
     }
 
+    /// One more file in its directory.
+    pub(crate) fn file(mut self, name: &'static str, text: &str) -> Self {
+        self.files.push((name, text.to_owned()));
+        self
+    }
+
+    /// A variable of its environment, which is else empty.
+    pub(crate) fn variable(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.environment.push((name, value.into()));
+        self
+    }
+
     /// Runs it; it has said that it is ready when this returns.
     pub(crate) async fn start(self) -> Gateway {
-        Gateway::start(&self.settings.to_string(), &self.keys, self.key, self.manager).await
+        Gateway::start(self).await
     }
 }
 
