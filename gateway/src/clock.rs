@@ -19,6 +19,7 @@ pub struct Clock(Rc<Inner>);
 #[derive(Default)]
 struct Inner {
     now: Cell<u32>,
+    calls: Cell<u32>,
     slots: RefCell<Slots>,
     idle: Cell<Option<Waker>>,
 }
@@ -58,9 +59,17 @@ impl Clock {
 
     /// Wakes everybody who waits, armed or not, so that they look at the world again: a lease ended, a drain began.
     pub fn wake_all(&self) {
+        self.0.calls.set(self.0.calls.get().wrapping_add(1));
         let wakers: Vec<Waker> =
             self.0.slots.borrow_mut().all.iter_mut().filter_map(|slot| slot.waker.take()).collect();
         wakers.into_iter().for_each(Waker::wake);
+    }
+
+    /// Begins at 1 and changes with each [`Clock::wake_all`]: whoever waits for that alone need not poll a deadline again
+    /// until it does.
+    #[inline]
+    pub fn calls(&self) -> u32 {
+        self.0.calls.get().wrapping_add(1)
     }
 
     fn poll_armed(&self, cx: &mut Context<'_>) -> Poll<()> {
@@ -72,7 +81,7 @@ impl Clock {
         Poll::Pending
     }
 
-    fn tick(&self) {
+    pub(crate) fn tick(&self) {
         let now = self.0.now.get() + 1;
         self.0.now.set(now);
         let mut due = Vec::new();

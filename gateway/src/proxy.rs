@@ -10,6 +10,7 @@ pub mod refusal;
 pub mod reply;
 pub mod routes;
 pub mod target;
+pub mod ward;
 
 use crate::access::Permit;
 use crate::clock::Clock;
@@ -36,6 +37,7 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
+use ward::Handover;
 
 /// One worker's gateway.
 pub struct Gateway {
@@ -59,6 +61,8 @@ pub struct Gateway {
     pub clock: Clock,
     /// Set when streams have to end because the process does.
     pub closing: Rc<Cell<bool>>,
+    /// By which replies tell the tasks that send them of themselves.
+    pub handover: Handover,
 }
 
 /// Where a connection came in; what its requests have in common.
@@ -195,6 +199,20 @@ impl Gateway {
         self.upstream.send(method, text, rest)
     }
 
+    fn relay(&self, reply: Reply, mut exchange: Exchange) -> Response<ReplyBody> {
+        const NO: HeaderValue = HeaderValue::from_static("no");
+        let Reply { status, mut headers, events, body, deadline } = reply;
+        if events {
+            headers.insert("x-accel-buffering", NO);
+        }
+        exchange.relayed(status, events);
+        let relay = Relay::new(body, events, exchange, deadline, self.closing.clone(), &self.handover);
+        let mut response = Response::new(ReplyBody::Relayed(relay));
+        *response.status_mut() = status;
+        *response.headers_mut() = headers;
+        response
+    }
+
     fn unknown(&self) -> Refusal {
         Refusal { detail: Some(self.routes.unknown().clone()), ..Reject::Path.into() }
     }
@@ -281,20 +299,6 @@ fn refused(failure: &Failure) -> Refusal {
         tracing::warn!(word = reject.word(), "{failure}");
     }
     reject.into()
-}
-
-fn relay(reply: Reply, mut exchange: Exchange, closing: Rc<Cell<bool>>) -> Response<ReplyBody> {
-    const NO: HeaderValue = HeaderValue::from_static("no");
-    let Reply { status, mut headers, events, body, deadline } = reply;
-    if events {
-        headers.insert("x-accel-buffering", NO);
-    }
-    exchange.relayed(status, events);
-    let relay = Relay::new(body, events, exchange, deadline, closing);
-    let mut response = Response::new(ReplyBody::Relayed(relay));
-    *response.status_mut() = status;
-    *response.headers_mut() = headers;
-    response
 }
 
 fn preflight(mut exchange: Exchange) -> Response<ReplyBody> {

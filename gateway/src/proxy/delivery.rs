@@ -3,7 +3,7 @@
 use super::asked::{Asked, Whole};
 use super::refusal::Refusal;
 use super::reply::ReplyBody;
-use super::{Dress, Gateway, Letter, headers, judge, refuse, refused, relay};
+use super::{Dress, Gateway, Letter, headers, judge, refuse, refused};
 use crate::clock::Deadline;
 use crate::record::Exchange;
 use crate::reject::Reject;
@@ -72,7 +72,7 @@ impl Future for Delivery {
         let fetched = ready!(stage.poll(gateway, exchange, cx));
         let (exchange, dress) = record.take().expect(POLLED);
         let response = match fetched {
-            Ok(reply) => relay(reply, exchange, gateway.closing.clone()),
+            Ok(reply) => gateway.relay(reply, exchange),
             Err(refusal) => refuse(&refusal, exchange),
         };
         Poll::Ready(dress.on(response))

@@ -1,5 +1,6 @@
 //! The body of a reply on its way to the client.
 
+use super::ward::{Handover, Ward};
 use crate::clock::Deadline;
 use crate::mcp::sse::Boundary;
 use crate::record::{End, Exchange};
@@ -17,7 +18,7 @@ use std::time::Duration;
 pub const X_API_KEY_EXPIRES: HeaderName = HeaderName::from_static("x-api-key-expires");
 
 /// What a reply that has to end, but may not end where it stands, has left to come to a better place.
-const GRACE: Duration = Duration::from_millis(300);
+pub(super) const GRACE: Duration = Duration::from_millis(300);
 
 /// What a client of an event stream is told before a drain ends it: come back, but not at once (HTML, section 9.2.6).
 const RETRY: &[u8] = b"retry: 1000\n\n";
@@ -59,17 +60,29 @@ pub struct Relay {
     open_ended: bool,
     grace: bool,
     hinted: bool,
+    /// Held for as long as this is: what the sending task knows it by.
+    _ward: Option<Rc<Ward>>,
 }
 
 impl Relay {
     /// Passes `body` on, which is a stream of `events` or is not. `deadline` is where the worker finds this reply to wake
-    /// it; `closing` is set when the process can wait no longer.
-    pub fn new(body: Body, events: bool, mut exchange: Exchange, deadline: Deadline, closing: Rc<Cell<bool>>) -> Self {
+    /// it; `closing` is set when the process can wait no longer. The task that polls this learns of it by `handover`, unless
+    /// all of it is here: then nothing is kept open for it.
+    pub fn new(
+        body: Body,
+        events: bool,
+        mut exchange: Exchange,
+        deadline: Deadline,
+        closing: Rc<Cell<bool>>,
+        handover: &Handover,
+    ) -> Self {
         if body.is_end() {
             exchange.ended(End::Complete); // nobody polls a body that has nothing
         }
         let (boundary, open_ended) = (events.then(Boundary::default), body.exact().is_none());
-        Self { body, exchange, deadline, closing, boundary, open_ended, grace: false, hinted: false }
+        let lease = if body.has_arrived() { None } else { exchange.lease() };
+        let ward = lease.map(|lease| handover.announce(lease.clone()));
+        Self { body, exchange, deadline, closing, boundary, open_ended, grace: false, hinted: false, _ward: ward }
     }
 
     fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {

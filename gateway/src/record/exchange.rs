@@ -3,7 +3,7 @@
 use super::requests::{Cell, HttpMethod};
 use super::tools::ToolNames;
 use super::{End, Live, Metrics, Outcome, Snapshot};
-use crate::access::{Key, LeaseEnd, Principal, Proof};
+use crate::access::{Key, Lease, LeaseEnd, Principal, Proof};
 use crate::mcp::{Call, Method as Rpc};
 use crate::reject::Reject;
 use http::StatusCode;
@@ -182,6 +182,11 @@ impl Exchange {
     /// The key that was shown and accepted.
     pub fn key(&self) -> Option<&Key> {
         self.principal().map(|principal| principal.key())
+    }
+
+    /// What the reply lives by, if a key was shown.
+    pub fn lease(&self) -> Option<&Arc<Lease>> {
+        self.key().map(Key::lease)
     }
 
     /// Why the key that was shown may no longer be used, if so: what it opened has to end. A few instructions.

@@ -3,17 +3,19 @@
 mod accept;
 mod connection;
 mod ending;
+mod local;
 
 use super::listener::Sockets;
 use super::{Phase, Shared};
 use crate::clock::Clock;
 use crate::proxy::Gateway;
+use crate::proxy::ward::Handover;
 use crate::record::{Follow, Recorder};
 use crate::upstream::Upstream;
 use accept::accept;
 use hyper::server::conn::{http1, http2};
+use local::{Local, Sending};
 use std::cell::Cell;
-use std::future::Future;
 use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -80,8 +82,6 @@ struct Worker {
     gateway: Rc<Gateway>,
     clock: Clock,
     finishing: Cell<bool>,
-    /// How often everybody was woken.
-    calls: Cell<u32>,
     open: Cell<usize>,
     closed: Notify,
     http1: http1::Builder,
@@ -114,17 +114,18 @@ impl Worker {
             expiry_notice: shared.expiry_notice,
             clock: clock.clone(),
             closing: Rc::default(),
+            handover: Handover::default(),
         };
+        let sending = Sending { clock: clock.clone(), handover: gateway.handover.clone() };
         let mut http1 = http1::Builder::new();
         http1.max_header_size(HEAD.0).max_headers(HEAD.1);
-        let mut http2 = http2::Builder::new(Local);
+        let mut http2 = http2::Builder::new(Local(Rc::new(sending)));
         http2.max_concurrent_streams(STREAMS).max_header_list_size(HEADER_LIST);
         Ok(Self {
             shared,
             gateway: Rc::new(gateway),
             clock,
             finishing: Cell::new(false),
-            calls: Cell::new(1),
             open: Cell::new(0),
             closed: Notify::new(),
             http1,
@@ -134,7 +135,6 @@ impl Worker {
 
     /// Wakes all tasks that wait on the clock, so that they look at the world again.
     fn wake_all(&self) {
-        self.calls.set(self.calls.get().wrapping_add(1));
         self.clock.wake_all();
     }
 
@@ -151,18 +151,5 @@ async fn look_again(worker: Rc<Worker>) {
     let mut bell = worker.shared.bell.subscribe();
     while bell.changed().await.is_ok() {
         worker.wake_all();
-    }
-}
-
-/// Runs hyper's tasks on the worker's own thread.
-#[derive(Clone, Copy)]
-struct Local;
-
-impl<F> hyper::rt::Executor<F> for Local
-where
-    F: Future<Output = ()> + 'static,
-{
-    fn execute(&self, future: F) {
-        spawn_local(future);
     }
 }

@@ -65,6 +65,11 @@ impl Body {
         self.framing.is_done() && self.first.is_empty() && self.trailers.is_none()
     }
 
+    /// Whether the upstream has sent all of it.
+    pub fn has_arrived(&self) -> bool {
+        self.framing.is_done()
+    }
+
     /// Bytes that are still to come, if known.
     pub fn exact(&self) -> Option<u64> {
         self.framing.exact().filter(|_| self.trailers.is_none()).map(|left| left + self.first.len() as u64)

@@ -4,7 +4,7 @@
 use crate::harness::origin::ok;
 use crate::harness::{Ask, Backend, Gateway, Origin, Protocol};
 use serde_json::Value;
-use tokio::net::TcpSocket;
+use tokio::net::{TcpSocket, TcpStream};
 
 #[tokio::test]
 async fn down_and_back() {
@@ -39,6 +39,22 @@ async fn never_there() {
     let reply = gateway.http1().await.ask(&Ask::ping().key(&gateway.key().secret)).await;
     reply.refuses(502, -32010, Value::Null);
     assert_eq!(gateway.admin("/readyz").await.status, 200, "the gateway itself is well");
+}
+
+/// As one whose machine is gone: nothing comes back, not even a refusal.
+#[tokio::test]
+async fn too_busy_to_take_a_connection() {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    // the kernel keeps one connection for it and drops what asks for more
+    let listener = socket.listen(0).unwrap();
+    let address = listener.local_addr().unwrap();
+    let _kept = TcpStream::connect(address).await.unwrap();
+    let gateway = Gateway::before(&*format!("http://{address}")).start().await;
+    let reply = gateway.http1().await.ask(&Ask::ping().key(&gateway.key().secret)).await;
+    reply.refuses(502, -32010, Value::Null);
+    let said = "cannot connect to the upstream: timed out";
+    assert_eq!(gateway.log.since(0, |line| line["message"] == said).len(), 1, "{}", gateway.log.excerpt());
 }
 
 #[tokio::test]

@@ -3,10 +3,12 @@
 //! on. What arrives later than the revocation is 401.
 
 use crate::harness::client::Stream;
+use crate::harness::limits::raise_file_limit;
 use crate::harness::origin::Exchange;
-use crate::harness::{Ask, Gateway, Key, Origin, Piece, Protocol, eventually};
+use crate::harness::{Ask, Gateway, Http1, Http2, Key, Origin, Piece, Protocol, eventually, within};
 use rustix::process::Signal;
 use serde_json::json;
+use std::cell::Cell;
 
 /// Begins an event stream in answer to the next request.
 async fn begin(origin: &Origin) -> Exchange {
@@ -101,34 +103,123 @@ async fn at_the_first_boundary_if_it_comes_in_time() {
     }
 }
 
-#[tokio::test]
-async fn a_hundred_at_once_while_others_flow() {
-    const EACH: usize = 50;
-    let origin = Origin::start().await;
-    let key = Key::new();
-    let gateway = Gateway::before(&origin).client("phone", "tools = \"all\"", &[&key]).start().await;
-    let (mut phone, mut agent) = (gateway.http2().await, gateway.http2().await);
-    let (mut lost, mut kept) = (Vec::<(Stream, Exchange)>::new(), Vec::new());
-    for _ in 0..EACH {
-        for (client, secret, streams) in
-            [(&mut phone, &key.secret, &mut lost), (&mut agent, &gateway.key().secret, &mut kept)]
-        {
-            let mut stream = client.open(&Ask::ping().key(secret)).await;
-            let exchange = begin(&origin).await;
-            stream.head().await;
-            streams.push((stream, exchange));
+/// An open stream over either protocol.
+enum Reader {
+    One(Http1),
+    Two(Stream),
+}
+
+impl Reader {
+    async fn piece(&mut self) -> Piece {
+        match self {
+            Reader::One(client) => client.piece().await,
+            Reader::Two(stream) => stream.piece().await,
         }
     }
-    gateway.command(&["keys", "revoke", "client:phone"]);
-    for ((stream, exchange), (other, others)) in lost.iter_mut().zip(&mut kept) {
-        assert_eq!(stream.piece().await, Piece::End);
-        exchange.closed().await;
-        others.chunk("data: 1\n\n").await;
-        assert_eq!(other.piece().await, Piece::Data(b"data: 1\n\n".to_vec()));
+}
+
+/// Opens `count` streams with `key`: a fifth over HTTP/1.1, the others over h2, a hundred on each connection. Each has sent
+/// its own event. The connections come with them.
+async fn open(gateway: &Gateway, origin: &Origin, key: &Key, count: usize) -> (Vec<(Reader, Exchange)>, Vec<Http2>) {
+    let ask = Ask::ping().key(&key.secret);
+    let (mut streams, mut connections) = (Vec::new(), Vec::new());
+    for number in 0..count {
+        let mut reader = if number < count / 5 {
+            let mut client = gateway.http1().await;
+            client.open(&ask).await;
+            Reader::One(client)
+        } else {
+            if (number - count / 5) % 100 == 0 {
+                connections.push(gateway.http2().await);
+            }
+            Reader::Two(connections.last_mut().unwrap().open(&ask).await)
+        };
+        let mut exchange = begin(origin).await;
+        match &mut reader {
+            Reader::One(client) => drop(client.head().await),
+            Reader::Two(stream) => drop(stream.head().await),
+        }
+        let event = format!("data: {} {number}\n\n", key.id);
+        exchange.chunk(&event).await;
+        assert_eq!(reader.piece().await, Piece::Data(event.into_bytes()));
+        streams.push((reader, exchange));
     }
-    let open = async |client: &str| gateway.metric(&format!("gateway_streams_open{{client=\"{client}\"}}")).await;
-    eventually("none is counted", async || (open("phone").await == Some(0.0)).then_some(())).await;
-    assert_eq!(open("weather-agent").await, Some(EACH as f64));
+    (streams, connections)
+}
+
+#[tokio::test]
+async fn a_thousand_at_once_while_others_flow() {
+    const EACH: usize = 500;
+    raise_file_limit();
+    let origin = Origin::start().await;
+    let key = Key::new();
+    let setup = Gateway::before(&origin).client("phone", "tools = \"all\"", &[&key]);
+    let gateway = setup.settings("[log]\nlevel = \"info\"").start().await;
+    let (mut lost, _phone) = open(&gateway, &origin, &key, EACH).await;
+    let (mut kept, _agent) = open(&gateway, &origin, gateway.key(), EACH).await;
+    let streams = async |client: &str| gateway.metric(&format!("gateway_streams_open{{client=\"{client}\"}}")).await;
+    assert_eq!((streams("phone").await, streams("weather-agent").await), (Some(EACH as f64), Some(EACH as f64)));
+    let from = gateway.log.len();
+    gateway.command(&["keys", "revoke", "client:phone"]);
+    for (number, ((reader, exchange), (other, others))) in lost.iter_mut().zip(&mut kept).enumerate() {
+        assert_eq!(reader.piece().await, Piece::End, "{number}");
+        exchange.closed().await;
+        let event = format!("data: after {number}\n\n");
+        others.chunk(&event).await;
+        assert_eq!(other.piece().await, Piece::Data(event.into_bytes()));
+    }
+    let lines = gateway.log.wait("every request", from, EACH, |line| !line["end"].is_null()).await;
+    assert!(lines.iter().all(|line| line["end"] == "lease_ended" && line["key_id"] == key.id), "{lines:?}");
+    assert_eq!((streams("phone").await, streams("weather-agent").await), (Some(0.0), Some(EACH as f64)));
+}
+
+/// hyper does not ask such a reply for more, so it cannot end by itself.
+#[tokio::test]
+async fn although_the_client_does_not_read() {
+    for protocol in Protocol::BOTH {
+        let origin = Origin::start().await;
+        let (key, other) = (Key::new(), Key::new());
+        let setup = Gateway::before(&origin).client("phone", "tools = \"all\"", &[&key, &other]);
+        let gateway = setup.settings("[log]\nlevel = \"info\"").start().await;
+        let (mut client, mut second) = (gateway.client(protocol).await, gateway.http2().await);
+        let mut kept = second.open(&Ask::ping().key(&other.secret)).await;
+        let mut keeps = begin(&origin).await;
+        kept.head().await;
+        let mut incoming = client.open(&Ask::ping().key(&key.secret)).await;
+        let mut exchange = begin(&origin).await;
+        incoming.head().await;
+        let from = gateway.log.len();
+        // whole events only, far more of them than lie between the two ends
+        let event = format!("data: {}\n\n", "x".repeat(64 * 1024 - 8));
+        let chunk = format!("{:x}\r\n{event}\r\n", event.len());
+        let blocks = Cell::new(0);
+        let flood = async {
+            while blocks.get() < 4096 && exchange.offer(&chunk).await.is_ok() {
+                blocks.set(blocks.get() + 1);
+            }
+        };
+        let revoke = async {
+            let (mut asked, mut last) = (gateway.http1().await, usize::MAX);
+            let stalls = eventually("the origin has to wait", async || {
+                for _ in 0..100 {
+                    asked.ask(&Ask::get("/none")).await.with(404);
+                }
+                (std::mem::replace(&mut last, blocks.get()) == blocks.get()).then_some(())
+            });
+            stalls.await;
+            gateway.command(&["keys", "revoke", &key.id]);
+            let ended = |line: &serde_json::Value| line["end"] == "lease_ended";
+            gateway.log.wait("the end of a stream that nobody reads", from, 1, ended).await.remove(0)
+        };
+        let ((), line) = within("both ends see it", async { tokio::join!(flood, revoke) }).await;
+        let blocks = blocks.get();
+        assert!(blocks < 4096, "a client that does not read is sent everything");
+        assert_eq!((&line["key_id"], &line["reason"]), (&json!(key.id), &json!("revoked")));
+        keeps.chunk("data: 1\n\n").await;
+        assert_eq!(kept.piece().await, Piece::Data(b"data: 1\n\n".to_vec()));
+        let (read, whole) = incoming.rest().await;
+        assert!(!whole && read.len() < blocks * event.len(), "{protocol:?}: {} of {blocks}", read.len());
+    }
 }
 
 #[tokio::test]

@@ -12,6 +12,7 @@ pub(crate) mod fields;
 pub(crate) mod framing;
 pub(crate) mod gateway;
 pub(crate) mod key;
+pub(crate) mod limits;
 pub(crate) mod log;
 pub(crate) mod manager;
 pub(crate) mod mcp;

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use tokio::net::{TcpSocket, TcpStream};
 use weather_backend::{Nws, NwsSettings, Source};
 
 use super::{
@@ -93,6 +94,22 @@ async fn nobody_there_is_a_sentence() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let base_url = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
     drop(listener);
+    let settings = NwsSettings { base_url, first_wait: Duration::from_millis(1), ..NwsSettings::default() };
+    let backend = Backend::start(Source::Nws(Nws::new(&settings).unwrap())).await;
+    assert!(failure_of(&backend, ALERTS).await.contains("cannot be reached"));
+    assert!(backend.metrics.text().contains(r#"weather_nws_errors_total{kind="unreachable"} 1"#));
+}
+
+/// Each of the three tries is given up after `connect_timeout`, long before the deadline of the call.
+#[tokio::test]
+async fn nobody_who_takes_the_connection_is_a_sentence_too() {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    // the kernel keeps one connection for it and drops what asks for more
+    let listener = socket.listen(0).unwrap();
+    let address = listener.local_addr().unwrap();
+    let _kept = TcpStream::connect(address).await.unwrap();
+    let base_url = format!("http://{address}").parse().unwrap();
     let settings = NwsSettings { base_url, first_wait: Duration::from_millis(1), ..NwsSettings::default() };
     let backend = Backend::start(Source::Nws(Nws::new(&settings).unwrap())).await;
     assert!(failure_of(&backend, ALERTS).await.contains("cannot be reached"));

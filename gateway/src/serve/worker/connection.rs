@@ -5,6 +5,7 @@ use super::accept::Open;
 use super::ending::Ending;
 use crate::proxy::Door;
 use crate::proxy::reply::ReplyBody;
+use crate::proxy::ward::Watch;
 use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
@@ -84,25 +85,30 @@ async fn http2(worker: &Rc<Worker>, stream: Tls, door: Rc<Door>) {
     serve(worker, &door, pin!(served), |served| served.graceful_shutdown()).await;
 }
 
-/// Serves a connection to its end; `finish` tells it that the worker finishes.
+/// Serves a connection to its end; `finish` tells it that the worker finishes. Over HTTP/1.1 it is also what sends the
+/// replies, and ends with one that has to end and is not read; over h2 each stream is a task of its own, see [`super::local`].
 async fn serve<C: Future<Output = hyper::Result<()>>>(
     worker: &Worker,
     door: &Door,
     mut served: Pin<&mut C>,
     finish: impl Fn(Pin<&mut C>),
 ) {
-    let mut ending = Ending::new(worker, door);
+    let (mut ending, mut watch) = (Ending::new(worker, door), Watch::default());
     let ended = poll_fn(|cx| {
         if ending.poll(cx) {
             finish(served.as_mut());
         }
-        let polled = served.as_mut().poll(cx);
+        let mut polled = served.as_mut().poll(cx);
         // a first request that was just read is told at once that it is also the last
-        if polled.is_ready() || !ending.poll(cx) {
-            return polled;
+        if polled.is_pending() && ending.poll(cx) {
+            finish(served.as_mut());
+            polled = served.as_mut().poll(cx);
         }
-        finish(served.as_mut());
-        served.as_mut().poll(cx)
+        if polled.is_pending() && watch.poll(&worker.gateway.handover, &worker.clock, cx).is_ready() {
+            debug!(peer = %door.peer, "a connection is closed: its key has ended and its client does not read");
+            return Poll::Ready(Ok(()));
+        }
+        polled
     });
     note(worker, door, ended.await);
 }

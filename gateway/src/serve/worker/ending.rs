@@ -31,8 +31,8 @@ impl<'a> Ending<'a> {
     /// A connection that has asked nothing yet gets [`FIRST`] to do so: the kernel accepted it before we closed the
     /// door, and its request may be on the way.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> bool {
-        if self.waiting != self.worker.calls.get() {
-            self.waiting = self.worker.calls.get();
+        if self.waiting != self.worker.clock.calls() {
+            self.waiting = self.worker.clock.calls();
             let _ = self.deadline.poll(cx);
         }
         if self.told || !self.worker.finishing.get() {
