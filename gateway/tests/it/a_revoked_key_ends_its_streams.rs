@@ -129,7 +129,7 @@ async fn open(gateway: &Gateway, origin: &Origin, key: &Key, count: usize) -> (V
             client.open(&ask).await;
             Reader::One(client)
         } else {
-            if (number - count / 5) % 100 == 0 {
+            if (number - count / 5).is_multiple_of(100) {
                 connections.push(gateway.http2().await);
             }
             Reader::Two(connections.last_mut().unwrap().open(&ask).await)
