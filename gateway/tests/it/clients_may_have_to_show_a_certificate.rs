@@ -13,6 +13,8 @@ use serde_json::Value;
 use std::sync::Arc;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
+const FAILED: &str = "gateway_tls_handshakes_total{version=\"\",group=\"\",result=\"failed\"}";
+
 fn with_authority(setup: Setup, auth: &str, authority: &Certificates) -> Setup {
     setup
         .settings(&format!("[tls]\nclient_auth = \"{auth}\"\nclient_ca = \"clients.pem\""))
@@ -46,8 +48,7 @@ async fn if_it_is_required_and_only_a_good_one_if_not() {
             assert!(!gets_in(&gateway, Some(&foreign), versions).await, "{auth}");
         }
         let failed = if without { 2.0 } else { 4.0 };
-        let counted =
-            async || (gateway.metric("gateway_tls_handshakes_failed_total").await == Some(failed)).then_some(());
+        let counted = async || (gateway.metric(FAILED).await == Some(failed)).then_some(());
         eventually("failed handshakes are counted", counted).await;
         let config = Certificates::get().client_showing(Some(&good), &["http/1.1"], &[&TLS13]);
         let mut client = Http1::new(gateway.tls_as(config).await.unwrap(), gateway.authority());
