@@ -47,7 +47,11 @@ impl Setup {
             "#
         );
         let (settings, keys, manager) = (settings.parse().unwrap(), String::new(), ServiceManager::default());
-        Self { settings, keys, key, manager, files: Vec::new(), environment: Vec::new() }.client(CLIENT, "tools = \"all\"", &[])
+        Self { settings, keys, key, manager, files: Vec::new(), environment: Vec::new() }.client(
+            CLIENT,
+            "tools = \"all\"",
+            &[],
+        )
     }
 
     /// Adds what `settings` says; what stands there already is replaced.
