@@ -8,6 +8,7 @@ mod client;
 mod credential;
 mod keyring;
 mod lease;
+mod memory;
 mod quota;
 pub mod secret;
 mod stranger;
@@ -18,6 +19,7 @@ pub use client::{Client, ClientId, ClientRow, Permit, Principal, Proof};
 pub use credential::{Credential, Shown, Sole};
 pub use keyring::{Key, KeyDigest, KeyId, KeyRing, KeyRow, KeyState};
 pub use lease::{Lease, LeaseEnd};
+pub use memory::Memory;
 pub use quota::{Quota, Rate, RateError};
 pub use stranger::{Excess, PerSource, Source, Strangers, Visit};
 pub use tools::ToolSet;
@@ -135,7 +137,7 @@ impl Access {
     /// The 401 refusals, each with its own word.
     pub fn authenticate(&self, shown: &Shown<'_>, now: SystemTime) -> Result<Principal<'_>, Reject> {
         let Credential::ApiKey(secret) = shown.credential()?;
-        let key = self.keys.find(&KeyDigest::of(secret)).ok_or(Reject::KeyUnknown)?;
+        let key = self.keys.find(&shown.memory.digest(secret)).ok_or(Reject::KeyUnknown)?;
         key.usable(now)?;
         let client = self.clients.get(key.client()).ok_or(Reject::KeyUnknown)?;
         Ok(Principal::new(client, key))
@@ -184,7 +186,9 @@ mod tests {
     fn who(access: &Access, keys: &[&[u8]], now: SystemTime) -> Result<String, Reject> {
         let mut api_key = Sole::Absent;
         keys.iter().for_each(|key| api_key.add(key));
-        access.authenticate(&Shown { api_key }, now).map(|p| format!("{}/{}", p.client().id(), p.key().id()))
+        access
+            .authenticate(&Shown { api_key, memory: &Memory::default() }, now)
+            .map(|p| format!("{}/{}", p.client().id(), p.key().id()))
     }
 
     #[test]

@@ -12,7 +12,7 @@ pub mod routes;
 pub mod target;
 pub mod ward;
 
-use crate::access::Permit;
+use crate::access::{Memory, Permit};
 use crate::clock::Clock;
 use crate::mcp::{Call, Mirrored};
 use crate::record::{Exchange, Follow, HttpMethod, Live, Recorder};
@@ -72,12 +72,18 @@ pub struct Door {
     pub peer: SocketAddr,
     forwarded: Box<[u8]>,
     asked: Cell<bool>,
+    memory: Memory,
 }
 
 impl Door {
     /// For a connection from `peer`, by TLS if it is `secure`.
     pub fn new(peer: SocketAddr, secure: bool) -> Self {
-        Self { peer, forwarded: headers::forwarded(peer.ip(), secure), asked: Cell::new(false) }
+        Self {
+            peer,
+            forwarded: headers::forwarded(peer.ip(), secure),
+            asked: Cell::new(false),
+            memory: Memory::default(),
+        }
     }
 
     /// Whether a request has come by it yet.
@@ -141,7 +147,7 @@ impl Gateway {
             Route::Public(_) => return Err(self.unknown()),
             Route::Protected(_) => {
                 let now = SystemTime::now();
-                let principal = live.access.authenticate(&fields.shown(), now)?;
+                let principal = live.access.authenticate(&fields.shown(&door.memory), now)?;
                 exchange.authenticated(&principal, now);
                 Some(principal)
             }

@@ -1,5 +1,6 @@
 //! What a request shows to prove who it is.
 
+use super::Memory;
 use crate::reject::Reject;
 
 /// Longest key that is hashed; ours have 72 bytes, and an imported one rarely twice that.
@@ -50,6 +51,8 @@ pub enum Credential<'a> {
 pub struct Shown<'a> {
     /// `X-API-Key`.
     pub api_key: Sole<'a>,
+    /// What the connection showed before.
+    pub memory: &'a Memory,
 }
 
 impl<'a> Shown<'a> {

@@ -3,7 +3,7 @@
 //! What is ours is removed from what the client sent and then set by us; what concerns one hop stays on it
 //! (RFC 9110, section 7.6.1). All else passes as it came. Each field is looked at once.
 
-use crate::access::{Principal, Shown, Sole};
+use crate::access::{Memory, Principal, Shown, Sole};
 use crate::record::Exchange;
 use crate::reject::Reject;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
@@ -80,9 +80,9 @@ impl<'a> Fields<'a> {
         Ok(fields)
     }
 
-    /// The credential.
-    pub fn shown(&self) -> Shown<'a> {
-        Shown { api_key: self.api_key }
+    /// The credential, shown by a connection that has a `memory`.
+    pub fn shown(&self, memory: &'a Memory) -> Shown<'a> {
+        Shown { api_key: self.api_key, memory }
     }
 
     /// Refuses names that a backend could take for one of ours. CGI and WSGI read `X_Client_Id` as `X-Client-Id`.
@@ -177,9 +177,7 @@ pub fn is_passing_trailer(name: &HeaderName) -> bool {
     fate(name) == Fate::Pass && !of_the_head
 }
 
-/// Appends all parts; room is made once.
 fn put(out: &mut Vec<u8>, parts: &[&[u8]]) {
-    out.reserve(parts.iter().map(|part| part.len()).sum());
     parts.iter().for_each(|part| out.extend_from_slice(part));
 }
 

@@ -89,17 +89,25 @@ pub(super) fn read(buffer: &[u8], method: &Method) -> Result<Step, Lie> {
     let old = reply.version == Some(0);
     let text = Bytes::copy_from_slice(buffer.get(..length).unwrap_or_default());
     let mut facts = Facts::default();
-    let mut headers = HeaderMap::with_capacity(reply.headers.len() + 3);
+    let mut headers = HeaderMap::with_capacity(reply.headers.len()); // ours take the places of those that are dropped
     for field in reply.headers.iter() {
         let name = name(field.name.as_bytes()).ok_or(Lie::Syntax)?;
         if facts.note(&name, field.value)? {
-            let at = (field.value.as_ptr() as usize).wrapping_sub(buffer.as_ptr() as usize);
-            let value = HeaderValue::from_maybe_shared(text.slice(at..at + field.value.len()));
+            let value = usual(field.value).map_or_else(
+                || {
+                    let at = (field.value.as_ptr() as usize).wrapping_sub(buffer.as_ptr() as usize);
+                    HeaderValue::from_maybe_shared(text.slice(at..at + field.value.len()))
+                },
+                |value| Ok(value.clone()),
+            );
             headers.append(name, value.map_err(|_| Lie::Syntax)?);
         }
     }
     facts.drop_nominated(&mut headers);
     let framing = facts.framing(status, method, old)?;
+    if let Some(length) = facts.length.filter(|_| framing == Framing::Done) {
+        headers.insert(header::CONTENT_LENGTH, length.into());
+    }
     let reusable = !old && !facts.close && !matches!(framing, Framing::ToEof);
     Ok(Step::Done(Head { status, headers, events: facts.events, framing, reusable }, length))
 }
@@ -123,7 +131,7 @@ impl Facts {
                 if self.length.replace(length).is_some() {
                     return Err(Lie::Length);
                 }
-                Ok(true)
+                Ok(false) // where there is a body, whoever sends it on says how long it is
             }
             header::TRANSFER_ENCODING => {
                 if self.chunked || !value.eq_ignore_ascii_case(b"chunked") {
@@ -180,20 +188,28 @@ const MCP_SESSION_ID: HeaderName = HeaderName::from_static("mcp-session-id");
 
 /// A field's name. The few that MCP servers send with every reply are recognised without building them anew.
 fn name(text: &[u8]) -> Option<HeaderName> {
-    let known = match text.len() {
-        4 => &header::DATE,
-        6 => &header::SERVER,
-        12 => &header::CONTENT_TYPE,
-        13 => &header::CACHE_CONTROL,
-        14 if text.starts_with(b"c") || text.starts_with(b"C") => &header::CONTENT_LENGTH,
-        14 => &MCP_SESSION_ID,
-        17 => &header::TRANSFER_ENCODING,
+    let known = match text {
+        [b'd' | b'D', _, _, _] => &header::DATE,
+        [b's' | b'S', _, _, _, _, _] => &header::SERVER,
+        [b'c' | b'C', .., b'e' | b'E'] if text.len() == 12 => &header::CONTENT_TYPE,
+        [b'c' | b'C', .., b'l' | b'L'] if text.len() == 13 => &header::CACHE_CONTROL,
+        [b'c' | b'C', .., b'h' | b'H'] if text.len() == 14 => &header::CONTENT_LENGTH,
+        [b'm' | b'M', .., b'd' | b'D'] if text.len() == 14 => &MCP_SESSION_ID,
+        [b't' | b'T', .., b'g' | b'G'] if text.len() == 17 => &header::TRANSFER_ENCODING,
         _ => return HeaderName::from_bytes(text).ok(),
     };
-    if text.eq_ignore_ascii_case(known.as_str().as_bytes()) {
-        Some(known.clone())
-    } else {
-        HeaderName::from_bytes(text).ok()
+    let same = text == known.as_str().as_bytes() || text.eq_ignore_ascii_case(known.as_str().as_bytes());
+    if same { Some(known.clone()) } else { HeaderName::from_bytes(text).ok() }
+}
+
+/// A value that MCP servers send with every reply, ready made.
+fn usual(value: &[u8]) -> Option<&'static HeaderValue> {
+    static JSON: HeaderValue = HeaderValue::from_static("application/json");
+    static EVENTS: HeaderValue = HeaderValue::from_static("text/event-stream");
+    match value {
+        b"application/json" => Some(&JSON),
+        b"text/event-stream" => Some(&EVENTS),
+        _ => None,
     }
 }
 
@@ -299,6 +315,7 @@ mod tests {
         let mut names: Vec<_> = head.headers.keys().map(HeaderName::as_str).collect();
         names.sort_unstable();
         assert_eq!(names, ["content-length", "content-type", "mcp-session-id", "trailer"]);
+        assert_eq!(head.headers["content-length"], "0");
         assert!(head.reusable);
     }
 

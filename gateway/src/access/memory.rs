@@ -1,0 +1,56 @@
+//! The key that a connection showed last.
+
+use super::KeyDigest;
+use std::cell::Cell;
+use std::hash::{BuildHasher, RandomState};
+use subtle::ConstantTimeEq;
+
+/// What one connection remembers of the last secret it showed: clients show the same one with every request, and its
+/// SHA-256 is the dearest step of the decision.
+///
+/// It only recalls the digest of a secret; whether there is a key with that digest, and what it may do now, is asked each
+/// time. The secret is not kept, but 128 bits of two keyed hashes of it (SipHash, under keys that only this connection
+/// has), compared in constant time. Nobody sees those bits, so to be taken for the last secret by mistake another one would
+/// have to hit them blindly, on a connection that has shown the right one.
+#[derive(Default)]
+pub struct Memory {
+    keys: [RandomState; 2],
+    last: Cell<Option<([u64; 2], KeyDigest)>>,
+}
+
+impl Memory {
+    /// [`KeyDigest::of`] this secret.
+    pub fn digest(&self, secret: &[u8]) -> KeyDigest {
+        let tag = self.keys.each_ref().map(|key| key.hash_one(secret));
+        match self.last.get() {
+            Some((last, digest)) if last.ct_eq(&tag).into() => digest,
+            Some(_) | None => {
+                let digest = KeyDigest::of(secret);
+                self.last.set(Some((tag, digest)));
+                digest
+            }
+        }
+    }
+}
+
+impl std::fmt::Debug for Memory {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Memory(..)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn a_digest_is_that_of_the_secret_whatever_was_shown_before(secrets in proptest::collection::vec("[ab]{0,3}", 1..20)) {
+            let memory = Memory::default();
+            for secret in secrets {
+                prop_assert_eq!(memory.digest(secret.as_bytes()), KeyDigest::of(secret.as_bytes()));
+            }
+        }
+    }
+}
