@@ -155,7 +155,9 @@ impl Gateway {
         fields.unambiguous()?;
         let Some(principal) = principal else {
             let caller = Caller { principal: None, exchange, forwarded: &door.forwarded };
-            return Ok(Onward::Letter(self.letter(&request, &fields, &caller)));
+            let mut letter = self.letter(&request, &fields, &caller);
+            letter.keep(request.headers, false);
+            return Ok(Onward::Letter(letter));
         };
         if fields.upgrade {
             return Err(Reject::Upgrade.into());
@@ -166,7 +168,7 @@ impl Gateway {
         }
         let caller = Caller { principal: Some(principal), exchange, forwarded: &door.forwarded };
         let mut letter = self.letter(&request, &fields, &caller);
-        letter.mirrored = policy.then(|| Box::new(request.headers));
+        letter.keep(request.headers, policy);
         Ok(Onward::Letter(letter))
     }
 
@@ -175,12 +177,12 @@ impl Gateway {
         let mut text = self.upstream.buffer();
         headers::write_head(request, fields, &self.upstream_host, caller, &mut text);
         let (public, trailers) = (caller.principal.is_none(), fields.trailers);
-        Letter { public, trailers, method: request.method.clone(), text, mirrored: None }
+        Letter { public, trailers, method: request.method.clone(), text, ..Letter::default() }
     }
 
     /// Sends what has been judged, and nothing else. Taking a [`Permit`] is what makes that hold.
     fn forward(&self, _permit: Permit, letter: Letter, asked: Asked) -> Trip<Incoming> {
-        let Letter { method, mut text, .. } = letter;
+        let Letter { method, mut text, fields: room, .. } = letter;
         let length = match &asked {
             Asked::Nothing if method == Method::POST => Length::Known(0),
             Asked::Nothing => Length::None,
@@ -202,7 +204,7 @@ impl Gateway {
             }
             Asked::Streamed(streamed) => Some(streamed),
         };
-        self.upstream.send(method, text, rest)
+        self.upstream.send(method, text, room, rest)
     }
 
     fn relay(&self, reply: Reply, mut exchange: Exchange) -> Response<ReplyBody> {
@@ -233,8 +235,21 @@ struct Letter {
     trailers: bool,
     method: Method,
     text: Vec<u8>,
-    /// The client's headers, kept only where a policy compares them with the body.
-    mirrored: Option<Box<HeaderMap>>,
+    /// Whether a policy compares the client's fields with the body.
+    policy: bool,
+    /// The client's fields, if a policy does; else only their room, for the reply's.
+    fields: HeaderMap,
+}
+
+impl Letter {
+    /// Keeps the client's fields if a `policy` needs them. If not, their values, which hold on to the whole buffer that the
+    /// head was read into, are let go of.
+    fn keep(&mut self, mut fields: HeaderMap, policy: bool) {
+        if !policy {
+            fields.clear();
+        }
+        (self.fields, self.policy) = (fields, policy);
+    }
 }
 
 /// What every reply wears, refusals too.
@@ -272,17 +287,17 @@ fn judge(exchange: &mut Exchange, letter: &Letter, asked: &Asked) -> Result<Perm
         Asked::Whole(bytes, _) => bytes,
         Asked::Nothing | Asked::Streamed(_) => return Ok(principal.authorize(None)?),
     };
-    let Some(headers) = &letter.mirrored else {
+    if !letter.policy {
         let call = Call::observe(body);
         if let Some(call) = &call {
             exchange.asks(call);
         }
         return Ok(principal.authorize(call.as_ref())?);
-    };
+    }
     let call = Call::judge(body).map_err(|_| Reject::Envelope)?;
     exchange.asks(&call);
     let with_id = |reject| Refusal { id: call.id().map(Into::into), ..Refusal::from(reject) };
-    mirrored(headers, &call).map_err(with_id)?;
+    mirrored(&letter.fields, &call).map_err(with_id)?;
     principal.authorize(Some(&call)).map_err(with_id)
 }
 

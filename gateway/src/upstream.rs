@@ -115,15 +115,23 @@ impl Upstream {
     }
 
     /// Sends `request` (a whole head, with the whole body behind it unless `rest` brings it) and waits for the head of
-    /// the reply. Nothing is sent twice but for a pooled connection that was dead before the first byte left.
+    /// the reply, whose fields take the place of the request's in `room`. Nothing is sent twice but for a pooled connection
+    /// that was dead before the first byte left.
     ///
     /// # Errors
     /// Every [`Failure`].
-    pub fn send<B>(self: &Rc<Self>, method: Method, request: Vec<u8>, rest: Option<Streamed<B>>) -> Trip<B>
+    pub fn send<B>(
+        self: &Rc<Self>,
+        method: Method,
+        request: Vec<u8>,
+        mut room: HeaderMap,
+        rest: Option<Streamed<B>>,
+    ) -> Trip<B>
     where
         B: HttpBody<Data = Bytes> + Unpin,
     {
-        Trip::new(self, method, request, rest)
+        room.clear();
+        Trip::new(self, method, request, room, rest)
     }
 
     /// An empty buffer for the next request; [`Upstream::send`] gives it back once the request has left.

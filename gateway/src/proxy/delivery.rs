@@ -131,7 +131,7 @@ impl Reading {
             if body.is_end_stream() {
                 return Poll::Ready(Ok(Asked::Nothing));
             }
-            if self.letter.mirrored.is_none() && length.is_none_or(|length| length > WHOLE) {
+            if !self.letter.policy && length.is_none_or(|length| length > WHOLE) {
                 let (length, passes) = (length.filter(|_| !self.letter.trailers), headers::is_passing_trailer);
                 let streamed = self.body.take().map(|body| Streamed { body, length, most, passes });
                 return Poll::Ready(Ok(streamed.map_or(Asked::Nothing, Asked::Streamed)));

@@ -45,6 +45,8 @@ pub struct Trip<B> {
     broken: bool,
     interim: u8,
     head: Vec<u8>,
+    /// Where the fields of the reply will stand.
+    room: HeaderMap,
 }
 
 /// The connection, or how it comes about. Connecting is boxed: it is rare, and as large as a TLS handshake.
@@ -62,7 +64,13 @@ enum Snag {
 }
 
 impl<B: HttpBody<Data = Bytes> + Unpin> Trip<B> {
-    pub(super) fn new(upstream: &Rc<Upstream>, method: Method, request: Vec<u8>, rest: Option<Streamed<B>>) -> Self {
+    pub(super) fn new(
+        upstream: &Rc<Upstream>,
+        method: Method,
+        request: Vec<u8>,
+        room: HeaderMap,
+        rest: Option<Streamed<B>>,
+    ) -> Self {
         let pooled = upstream.pool.take();
         let mut trip = Self {
             deadline: upstream.clock.deadline(),
@@ -76,6 +84,7 @@ impl<B: HttpBody<Data = Bytes> + Unpin> Trip<B> {
             broken: false,
             interim: 0,
             head: Vec::new(),
+            room,
         };
         match pooled {
             Some(stream) => trip.set_out(stream),
@@ -219,7 +228,7 @@ impl<B: HttpBody<Data = Bytes> + Unpin> Trip<B> {
 
     fn parse(&mut self, mut input: &[u8]) -> Result<Option<Landed>, Failure> {
         loop {
-            match head::read(input, &self.method).map_err(Failure::Invalid)? {
+            match head::read(input, &self.method, &mut self.room).map_err(Failure::Invalid)? {
                 Step::Partial => {
                     self.head = input.to_vec();
                     return Ok(None);
