@@ -8,21 +8,27 @@ mod client;
 mod credential;
 mod keyring;
 mod lease;
+mod limits;
 mod memory;
+mod network;
 mod quota;
 pub mod secret;
 mod stranger;
 mod tools;
+mod usage;
 
 pub use bucket::{Bucket, Level, Taken, Uptime};
-pub use client::{Client, ClientId, ClientRow, Permit, Principal, Proof};
+pub use client::{Client, ClientId, ClientRow, Paid, Permit, Principal, Proof};
 pub use credential::{Credential, Shown, Sole};
 pub use keyring::{Key, KeyDigest, KeyId, KeyRing, KeyRow, KeyState};
 pub use lease::{Lease, LeaseEnd};
+pub use limits::Limits;
 pub use memory::Memory;
+pub use network::{Network, NetworkError};
 pub use quota::{Quota, Rate, RateError};
 pub use stranger::{Excess, PerSource, Source, Strangers, Visit};
 pub use tools::ToolSet;
+pub use usage::{Allowance, Hold, Limited, Slot, Standing};
 
 use crate::reject::Reject;
 use std::collections::HashMap;
@@ -60,11 +66,13 @@ impl Access {
     }
 
     /// Makes the snapshot that comes after this one, of `rows` as they stand at `now`. Keys that stay what they are keep
-    /// their leases; once it has been swapped in, [`Access::end_leases`] ends those of the others.
+    /// their leases; once it has been swapped in, [`Access::end_leases`] ends those of the others. What clients have used
+    /// of their limits stays used.
     ///
     /// # Errors
     /// Rows that contradict each other; the first is named.
     pub fn rebuild(&self, rows: Vec<ClientRow>, now: SystemTime) -> Result<Self, BuildError> {
+        let known: HashMap<_, _> = self.clients.iter().map(|client| (client.id(), client)).collect();
         let mut keys = KeyRing::default();
         let mut clients = Vec::with_capacity(rows.len());
         let mut ids = HashMap::with_capacity(rows.len());
@@ -73,11 +81,12 @@ impl Access {
                 return Err(BuildError::ClientTwice(row.id));
             }
             let slot = clients.len();
-            for key in row.keys {
-                let lease = self.lease(&row.id, &key, now);
-                keys.lease(slot, key, lease, now)?;
+            for key in &row.keys {
+                let lease = self.lease(&row.id, key, now);
+                keys.lease(slot, key.clone(), lease, now)?;
             }
-            clients.push(Arc::new(Client::new(slot, row.id, row.tools)));
+            let previous = known.get(&row.id).and_then(|client| client.allowance());
+            clients.push(Arc::new(Client::new(slot, row, previous)));
         }
         Ok(Self { keys, clients })
     }
@@ -140,6 +149,9 @@ impl Access {
         let key = self.keys.find(&shown.memory.digest(secret)).ok_or(Reject::KeyUnknown)?;
         key.usable(now)?;
         let client = self.clients.get(key.client()).ok_or(Reject::KeyUnknown)?;
+        if !client.admits_from(shown.address) {
+            return Err(Reject::KeyAddress);
+        }
         Ok(Principal::new(client, key))
     }
 
@@ -180,15 +192,14 @@ mod tests {
     }
 
     fn client(id: &str, keys: Vec<KeyRow>) -> ClientRow {
-        ClientRow { id: ClientId::parse(id).unwrap(), tools: ToolSet::All, keys }
+        ClientRow { tools: ToolSet::All, keys, ..ClientRow::new(ClientId::parse(id).unwrap()) }
     }
 
     fn who(access: &Access, keys: &[&[u8]], now: SystemTime) -> Result<String, Reject> {
         let mut api_key = Sole::Absent;
         keys.iter().for_each(|key| api_key.add(key));
-        access
-            .authenticate(&Shown { api_key, memory: &Memory::default() }, now)
-            .map(|p| format!("{}/{}", p.client().id(), p.key().id()))
+        let shown = Shown { api_key, memory: &Memory::default(), address: Some("192.0.2.1".parse().unwrap()) };
+        access.authenticate(&shown, now).map(|p| format!("{}/{}", p.client().id(), p.key().id()))
     }
 
     #[test]
@@ -234,6 +245,33 @@ mod tests {
         assert_eq!(timed(199), Ok(()));
         assert_eq!(timed(200), Err(Reject::KeyExpired), "the end is not part of the key's life");
         assert_eq!(who(&access, &[b"off"], at(150)), Err(Reject::KeyDisabled));
+    }
+
+    #[test]
+    fn a_key_works_from_its_clients_addresses_alone() {
+        let allow_from = ["192.0.2.0/24", "2001:db8::/32"].map(|text| Network::parse(text).unwrap()).to_vec();
+        let rows = vec![
+            ClientRow { allow_from: Some(allow_from), ..client("a", vec![key("aaaaaaaa", "s1")]) },
+            ClientRow { allow_from: Some(vec![]), ..client("b", vec![key("bbbbbbbb", "s2")]) },
+            client("c", vec![key("cccccccc", "s3")]),
+        ];
+        let access = Access::build(rows).unwrap();
+        let who = |secret: &str, address: Option<&str>| {
+            let mut api_key = Sole::Absent;
+            api_key.add(secret.as_bytes());
+            let address = address.map(|text| text.parse().unwrap());
+            let shown = Shown { api_key, memory: &Memory::default(), address };
+            access.authenticate(&shown, SystemTime::now()).map(|_| ())
+        };
+        for inside in ["192.0.2.1", "::ffff:192.0.2.255", "2001:db8:1::"] {
+            assert_eq!(who("s1", Some(inside)), Ok(()), "{inside}");
+        }
+        for outside in [Some("192.0.3.1"), Some("2001:db9::1"), Some("::192.0.2.1"), None] {
+            assert_eq!(who("s1", outside), Err(Reject::KeyAddress), "{outside:?}");
+        }
+        assert_eq!(who("s2", Some("192.0.2.1")), Err(Reject::KeyAddress), "an empty list allows nobody");
+        assert_eq!(who("s3", None), Ok(()), "nobody asked");
+        assert_eq!(who("s4", Some("192.0.2.1")), Err(Reject::KeyUnknown));
     }
 
     #[test]

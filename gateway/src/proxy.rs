@@ -3,18 +3,20 @@
 pub mod answer;
 mod asked;
 mod delivery;
+pub mod forwarded;
 pub mod headers;
 mod media;
 pub mod origin;
+mod ratelimit;
 pub mod refusal;
 pub mod reply;
 pub mod routes;
 pub mod target;
 pub mod ward;
 
-use crate::access::{Memory, Permit};
+use crate::access::{Hold, Limited, Memory, Network, Paid, Permit, Principal, Strangers, Uptime};
 use crate::clock::Clock;
-use crate::mcp::{Call, Mirrored};
+use crate::mcp::{Call, Method as Rpc, Mirrored};
 use crate::record::{Exchange, Follow, HttpMethod, Live, Recorder};
 use crate::reject::Reject;
 use crate::upstream::{Failure, Reply, Trip, Upstream, write_chunk, write_last_chunk};
@@ -22,6 +24,7 @@ use answer::{Answer, When};
 use asked::Asked;
 use bytes::Bytes;
 use delivery::Delivery;
+use forwarded::Sender;
 use headers::{Caller, Fields, Length};
 use http::header::{HeaderMap, HeaderValue};
 use http::request::Parts;
@@ -29,9 +32,11 @@ use http::{Method, Request, Response, StatusCode, Version};
 use http_body::Body as _;
 use hyper::body::Incoming;
 use origin::{Origins, cors};
+use ratelimit::RateLimit;
 use refusal::{Refusal, X_REQUEST_ID};
 use reply::{Relay, ReplyBody, X_API_KEY_EXPIRES};
 use routes::{Route, Routes};
+use std::borrow::Cow;
 use std::cell::Cell;
 use std::net::SocketAddr;
 use std::rc::Rc;
@@ -45,6 +50,10 @@ pub struct Gateway {
     pub snapshots: Follow<Live>,
     /// Names and pages; a new certificate may bring new names.
     pub origins: Follow<Origins>,
+    /// Proxies whose word on where a request comes from is taken.
+    pub trusted: Arc<[Network]>,
+    /// Whom nobody knows yet.
+    pub strangers: Arc<Strangers>,
     /// Paths.
     pub routes: Arc<Routes>,
     /// The way to the backend.
@@ -68,8 +77,9 @@ pub struct Gateway {
 /// Where a connection came in; what its requests have in common.
 #[derive(Debug)]
 pub struct Door {
-    /// The client's address.
+    /// Whoever holds the connection.
     pub peer: SocketAddr,
+    secure: bool,
     forwarded: Box<[u8]>,
     asked: Cell<bool>,
     memory: Memory,
@@ -80,10 +90,19 @@ impl Door {
     pub fn new(peer: SocketAddr, secure: bool) -> Self {
         Self {
             peer,
+            secure,
             forwarded: headers::forwarded(peer.ip(), secure),
             asked: Cell::new(false),
             memory: Memory::default(),
         }
+    }
+
+    /// What the upstream is told of where a request comes from.
+    fn says_of(&self, sender: &Sender) -> Cow<'_, [u8]> {
+        if sender.address == self.peer {
+            return Cow::Borrowed(&self.forwarded);
+        }
+        Cow::Owned(headers::forwarded(sender.address.ip(), self.secure).into())
     }
 
     /// Whether a request has come by it yet.
@@ -107,11 +126,15 @@ impl Gateway {
     pub fn handle(self: &Rc<Self>, door: &Door, request: Request<Incoming>) -> Answer {
         door.asked.set(true);
         let (request, body) = request.into_parts();
+        let sender = Sender::read(door.peer, &request.headers, &self.trusted);
         let mut exchange =
             Exchange::open(&self.recorder, self.snapshots.load(), door.peer, HttpMethod::of(&request.method));
-        let mut dress = Dress { id: exchange.request_id(), page: None, key_ends: None };
+        if sender.address != door.peer {
+            exchange.came_from(sender.address);
+        }
+        let mut dress = Dress { id: exchange.request_id(), page: None, key_ends: None, limits: None };
         let many_streams = request.version == Version::HTTP_2;
-        let passed = self.pass(&mut exchange, &mut dress, door, request);
+        let passed = self.pass(&mut exchange, &mut dress, door, &sender, request);
         let key_ends = exchange.key().and_then(|key| key.ends_within(self.expiry_notice, SystemTime::now));
         dress.key_ends = key_ends.cloned();
         match passed {
@@ -119,17 +142,24 @@ impl Gateway {
                 Answer(When::Later(Box::new(Delivery::new(self, exchange, dress, letter, body))))
             }
             // over HTTP/1.1 hyper drains a short body or closes the connection
-            Err(refusal) if many_streams && !body.is_end_stream() => {
+            Err(refusal) if (many_streams || echoes(&refusal)) && !body.is_end_stream() => {
                 Answer(When::Later(Box::new(Delivery::refusal(self, exchange, dress, refusal, body))))
             }
             Ok(Onward::Preflight) => Answer(When::Now(Some(Box::new(dress.on(preflight(exchange)))))),
-            Err(refusal) => Answer(When::Now(Some(Box::new(dress.on(refuse(&refusal, exchange)))))),
+            Err(refusal) => Answer(When::Now(Some(Box::new(refuse(&refusal, exchange, dress))))),
         }
     }
 
     /// The policy: each step may refuse, and only what passes all of them is written down for the upstream. What a message
     /// asks is left to [`judge`], which needs the body.
-    fn pass(&self, exchange: &mut Exchange, dress: &mut Dress, door: &Door, request: Parts) -> Result<Onward, Refusal> {
+    fn pass(
+        &self,
+        exchange: &mut Exchange,
+        dress: &mut Dress,
+        door: &Door,
+        sender: &Sender,
+        request: Parts,
+    ) -> Result<Onward, Refusal> {
         let fields = Fields::read(&request.headers)?;
         let path = target::path(&request)?;
         let origins = self.origins.load();
@@ -147,14 +177,17 @@ impl Gateway {
             Route::Public(_) => return Err(self.unknown()),
             Route::Protected(_) => {
                 let now = SystemTime::now();
-                let principal = live.access.authenticate(&fields.shown(&door.memory), now)?;
+                let shown = fields.shown(&door.memory, sender.certain.then(|| sender.address.ip()));
+                let known = live.access.authenticate(&shown, now);
+                let principal = known.map_err(|reject| self.stranger(reject, sender))?;
                 exchange.authenticated(&principal, now);
                 Some(principal)
             }
         };
         fields.unambiguous()?;
+        let forwarded = door.says_of(sender);
         let Some(principal) = principal else {
-            let caller = Caller { principal: None, exchange, forwarded: &door.forwarded };
+            let caller = Caller { principal: None, exchange, forwarded: &forwarded };
             let mut letter = self.letter(&request, &fields, &caller);
             letter.keep(request.headers, false);
             return Ok(Onward::Letter(letter));
@@ -162,14 +195,28 @@ impl Gateway {
         if fields.upgrade {
             return Err(Reject::Upgrade.into());
         }
+        exchange.holds(principal.admit(promised(&request))?);
         let policy = principal.client().has_policy();
         if policy {
             media::judgeable(&request)?;
         }
-        let caller = Caller { principal: Some(principal), exchange, forwarded: &door.forwarded };
+        let caller = Caller { principal: Some(principal), exchange, forwarded: &forwarded };
         let mut letter = self.letter(&request, &fields, &caller);
         letter.keep(request.headers, policy);
         Ok(Onward::Letter(letter))
+    }
+
+    /// A key was refused. Whoever has tried too many is told to wait, whatever was wrong with this one; a request without a
+    /// key tried none.
+    #[cold]
+    fn stranger(&self, reject: Reject, sender: &Sender) -> Refusal {
+        if reject == Reject::KeyMissing {
+            return reject.into();
+        }
+        match self.strangers.fail(sender.address.ip(), Uptime::now()) {
+            Ok(()) => reject.into(),
+            Err(wait) => Limited { reject: Reject::FailuresLimited, wait }.into(),
+        }
     }
 
     /// Writes the head for the upstream, so that the client's can be let go.
@@ -180,8 +227,8 @@ impl Gateway {
         Letter { public, trailers, method: request.method.clone(), text, ..Letter::default() }
     }
 
-    /// Sends what has been judged, and nothing else. Taking a [`Permit`] is what makes that hold.
-    fn forward(&self, _permit: Permit, letter: Letter, asked: Asked) -> Trip<Incoming> {
+    /// Sends what has been judged and paid for, and nothing else. Taking [`Paid`] is what makes that hold.
+    fn forward(&self, _paid: Paid, letter: Letter, asked: Asked) -> Trip<Incoming> {
         let Letter { method, mut text, fields: room, .. } = letter;
         let length = match &asked {
             Asked::Nothing if method == Method::POST => Length::Known(0),
@@ -257,6 +304,7 @@ struct Dress {
     id: [u8; 32],
     page: Option<HeaderValue>,
     key_ends: Option<HeaderValue>,
+    limits: Option<Box<RateLimit>>,
 }
 
 impl Dress {
@@ -269,6 +317,9 @@ impl Dress {
         if let Some(ends) = self.key_ends {
             headers.insert(X_API_KEY_EXPIRES, ends);
         }
+        if let Some(limits) = self.limits {
+            limits.on(headers);
+        }
         if let Some(page) = self.page {
             cors::expose(headers, page);
         }
@@ -276,29 +327,63 @@ impl Dress {
     }
 }
 
-/// What the message asks, and whether its sender may ask it. Without a policy the body is only observed.
-fn judge(exchange: &mut Exchange, letter: &Letter, asked: &Asked) -> Result<Permit, Refusal> {
+/// What the message asks, whether its sender may ask it, and whether it can pay. Without a policy the body is only
+/// observed.
+fn judge(exchange: &mut Exchange, dress: &mut Dress, letter: &Letter, asked: &Asked) -> Result<Paid, Refusal> {
     if letter.public {
-        return Ok(Permit::public());
+        return Ok(Permit::public().charge(None, None)?);
     }
     let live = exchange.live();
     let principal = exchange.proof().and_then(|proof| live.access.recall(proof)).ok_or(Reject::Denied)?;
     let body = match asked {
         Asked::Whole(bytes, _) => bytes,
-        Asked::Nothing | Asked::Streamed(_) => return Ok(principal.authorize(None)?),
+        Asked::Nothing | Asked::Streamed(_) => {
+            dress.limits = RateLimit::of(principal.client(), None, None);
+            return Ok(principal.authorize(None)?.charge(Some(&principal), None)?);
+        }
     };
     if !letter.policy {
         let call = Call::observe(body);
         if let Some(call) = &call {
             exchange.asks(call);
         }
-        return Ok(principal.authorize(call.as_ref())?);
+        return Ok(principal.authorize(call.as_ref())?.charge(Some(&principal), call.as_ref())?);
     }
     let call = Call::judge(body).map_err(|_| Reject::Envelope)?;
     exchange.asks(&call);
-    let with_id = |reject| Refusal { id: call.id().map(Into::into), ..Refusal::from(reject) };
-    mirrored(&letter.fields, &call).map_err(with_id)?;
-    principal.authorize(Some(&call)).map_err(with_id)
+    let paid = mirrored(&letter.fields, &call).map_err(Refusal::from).and_then(|()| bill(exchange, &principal, &call));
+    let tool = call.name().filter(|_| call.method() == Rpc::ToolsCall);
+    dress.limits = RateLimit::of(principal.client(), tool, paid.as_ref().err().map(|refusal| refusal.reject));
+    paid.map_err(|refusal| Refusal { id: call.id().map(Into::into), ..refusal })
+}
+
+/// What a request will hold, as far as its head tells. [`bill`] knows better once the message has been read.
+fn promised(request: &Parts) -> Hold {
+    let listens = || request.headers.get("mcp-method").is_some_and(|m| *m == *Rpc::SubscriptionsListen.as_str());
+    if request.method == Method::GET || listens() { Hold::Stream } else { Hold::Flight }
+}
+
+/// Has a call permitted, gives it the slot that it should hold, and takes what it costs, last of all: what is refused costs
+/// nothing.
+fn bill(exchange: &mut Exchange, principal: &Principal<'_>, call: &Call<'_>) -> Result<Paid, Refusal> {
+    let permit = principal.authorize(Some(call))?;
+    let hold = if call.method() == Rpc::SubscriptionsListen { Hold::Stream } else { Hold::Flight };
+    if exchange.held() != Some(hold) {
+        exchange.holds(principal.admit(hold)?);
+    }
+    Ok(permit.charge(Some(principal), Some(call))?)
+}
+
+/// Whether a refusal that the head brought about waits for a short body, to repeat its id: the sender is known, and would
+/// else wonder which of its calls it is.
+fn echoes(refusal: &Refusal) -> bool {
+    matches!(refusal.reject, Reject::StreamsLimited | Reject::InFlightLimited)
+}
+
+/// The refusal, with the id in as much of the body as came.
+fn echoing(refusal: Refusal, body: &[u8]) -> Refusal {
+    let id = Call::observe(body).filter(|_| echoes(&refusal)).and_then(|call| call.id().map(Into::into));
+    Refusal { id, ..refusal }
 }
 
 /// Headers of revision 2026-07-28 that repeat the body must agree with it.
@@ -330,7 +415,10 @@ fn preflight(mut exchange: Exchange) -> Response<ReplyBody> {
     response
 }
 
-fn refuse(refusal: &Refusal, mut exchange: Exchange) -> Response<ReplyBody> {
+fn refuse(refusal: &Refusal, mut exchange: Exchange, mut dress: Dress) -> Response<ReplyBody> {
     exchange.rejected(refusal.reject);
-    refusal.response().map(ReplyBody::Whole)
+    if let (None, Some(principal)) = (&dress.limits, exchange.principal()) {
+        dress.limits = RateLimit::of(principal.client(), None, Some(refusal.reject));
+    }
+    dress.on(refusal.response().map(ReplyBody::Whole))
 }

@@ -31,6 +31,8 @@ pub enum Reject {
     KeyNotYetValid,
     /// The key is `disabled`.
     KeyDisabled,
+    /// The key may not be used from this address.
+    KeyAddress,
     /// `Origin` is not in `allowed_origins`.
     Origin,
     /// The client may not make this call.
@@ -39,6 +41,16 @@ pub enum Reject {
     Path,
     /// The session belongs to another client.
     Session,
+    /// The client has used up its rate.
+    RateLimited,
+    /// The client has used up its rate for this tool.
+    ToolRateLimited,
+    /// The client has as many streams open as it may.
+    StreamsLimited,
+    /// The client has as many requests under way as it may.
+    InFlightLimited,
+    /// Too many keys from this address were refused. A good key is never refused with this.
+    FailuresLimited,
     /// The request body is larger than allowed.
     BodyTooLarge,
     /// A media type or content coding that a policy cannot judge.
@@ -80,7 +92,7 @@ const INVALID_KEY: &str = "Invalid API key";
 
 impl Reject {
     /// All refusals, in the order of their declaration; a metric has a slot for each.
-    pub const ALL: [Reject; 26] = [
+    pub const ALL: [Reject; 32] = [
         Reject::Target,
         Reject::HeaderName,
         Reject::TooManyFields,
@@ -92,10 +104,16 @@ impl Reject {
         Reject::KeyExpired,
         Reject::KeyNotYetValid,
         Reject::KeyDisabled,
+        Reject::KeyAddress,
         Reject::Origin,
         Reject::Denied,
         Reject::Path,
         Reject::Session,
+        Reject::RateLimited,
+        Reject::ToolRateLimited,
+        Reject::StreamsLimited,
+        Reject::InFlightLimited,
+        Reject::FailuresLimited,
         Reject::BodyTooLarge,
         Reject::MediaType,
         Reject::Host,
@@ -125,10 +143,16 @@ impl Reject {
             Reject::KeyExpired => row(S::UNAUTHORIZED, -32001, "key_expired", INVALID_KEY),
             Reject::KeyNotYetValid => row(S::UNAUTHORIZED, -32001, "key_not_yet_valid", INVALID_KEY),
             Reject::KeyDisabled => row(S::UNAUTHORIZED, -32001, "key_disabled", INVALID_KEY),
+            Reject::KeyAddress => row(S::UNAUTHORIZED, -32001, "key_address", INVALID_KEY),
             Reject::Origin => row(S::FORBIDDEN, -32003, "origin_denied", "This Origin is not allowed. Add it to listen.allowed_origins if it is yours."),
             Reject::Denied => row(S::FORBIDDEN, -32003, "denied", "This client may not make this call, or there is no such tool."),
             Reject::Path => row(S::NOT_FOUND, -32004, "unknown_path", "Not found."),
             Reject::Session => row(S::NOT_FOUND, -32004, "unknown_session", "Session not found."),
+            Reject::RateLimited => row(S::TOO_MANY_REQUESTS, -32008, "rate_limited", "This client has used up its rate. Try again after the time in Retry-After."),
+            Reject::ToolRateLimited => row(S::TOO_MANY_REQUESTS, -32008, "tool_rate_limited", "This client has used up its rate for this tool. Try again after the time in Retry-After."),
+            Reject::StreamsLimited => row(S::TOO_MANY_REQUESTS, -32008, "too_many_streams", "This client has as many streams open as it may. Close one, or try again later."),
+            Reject::InFlightLimited => row(S::TOO_MANY_REQUESTS, -32008, "too_many_in_flight", "This client has as many requests under way as it may. Wait for one to end."),
+            Reject::FailuresLimited => row(S::TOO_MANY_REQUESTS, -32008, "too_many_failures", "Too many keys from this address were refused. Try again after the time in Retry-After."),
             Reject::BodyTooLarge => row(S::PAYLOAD_TOO_LARGE, -32005, "body_too_large", "The request body is too large."),
             Reject::MediaType => row(S::UNSUPPORTED_MEDIA_TYPE, -32006, "media_type", "Send application/json without a content coding."),
             Reject::Host => row(S::MISDIRECTED_REQUEST, -32007, "unknown_host", "This host name is not served here. Add it to listen.public_hosts if it is yours."),
@@ -156,7 +180,8 @@ impl Reject {
     /// For the refusals of a credential: why, as the metric of decisions has it.
     pub fn credential_reason(self) -> Option<&'static str> {
         let word = self.row().word;
-        (self.status() == StatusCode::UNAUTHORIZED).then(|| word.strip_prefix("key_").unwrap_or(word))
+        let refused = self.status() == StatusCode::UNAUTHORIZED || self == Reject::FailuresLimited;
+        refused.then(|| word.strip_prefix("key_").unwrap_or(word))
     }
 
     /// Its place in [`Reject::ALL`].
@@ -185,8 +210,14 @@ mod tests {
 
     #[test]
     fn a_caller_cannot_tell_one_bad_key_from_another() {
-        let rows =
-            [Reject::KeyUnknown, Reject::KeyExpired, Reject::KeyNotYetValid, Reject::KeyDisabled, Reject::KeyMalformed];
+        let rows = [
+            Reject::KeyUnknown,
+            Reject::KeyExpired,
+            Reject::KeyNotYetValid,
+            Reject::KeyDisabled,
+            Reject::KeyMalformed,
+            Reject::KeyAddress,
+        ];
         for reject in rows {
             let (a, b) = (reject.row(), Reject::KeyUnknown.row());
             assert_eq!((a.status, a.code, a.sentence), (b.status, b.code, b.sentence));

@@ -12,7 +12,7 @@ mod worker;
 
 pub use drain::Phase;
 
-use crate::access::Access;
+use crate::access::{Access, Network, Strangers};
 use crate::config::settings::{Settings, Upstream as UpstreamSettings};
 use crate::config::{ConfigError, keys_file};
 use crate::proxy::origin::Origins;
@@ -89,6 +89,8 @@ struct Shared {
     tls: ArcSwap<Terms>,
     origins: Arc<ArcSwap<Origins>>,
     routes: Arc<Routes>,
+    trusted: Arc<[Network]>,
+    strangers: Arc<Strangers>,
     metrics: Arc<Metrics>,
     drain: Drain,
     notify: Notify,
@@ -203,6 +205,8 @@ fn share(settings: &Settings, terms: Terms, access: Access, workers: usize) -> R
         origins: Arc::new(ArcSwap::from_pointee(origins(settings, &terms.identity))),
         tls: ArcSwap::from_pointee(terms),
         routes: Arc::new(Routes::new(&routes.protected, &routes.public)),
+        trusted: settings.listen.trusted_proxies.clone().into(),
+        strangers: Strangers::new(settings.limits.per_address),
         drain: Drain::default(),
         notify: Notify::open(),
         bell: watch::Sender::new(()),

@@ -1,9 +1,10 @@
 //! A client, the principal that a credential proves, and the permit that a call earns.
 
-use super::{Key, KeyRow, ToolSet};
+use super::{Allowance, Hold, Key, KeyRow, Limited, Limits, Network, Slot, ToolSet, Uptime};
 use crate::mcp::{Call, Method};
 use crate::reject::Reject;
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 /// A client's name: 1 to 64 of letters, digits, `.`, `_` and `-`, beginning with a letter or digit. Safe as a header
@@ -46,8 +47,19 @@ pub struct ClientRow {
     pub id: ClientId,
     /// The tools it may call.
     pub tools: ToolSet,
+    /// How much it may use.
+    pub limits: Limits,
+    /// Where it may come from; anywhere if this is not written.
+    pub allow_from: Option<Vec<Network>>,
     /// Its keys; none is allowed and means that nobody can be this client.
     pub keys: Vec<KeyRow>,
+}
+
+impl ClientRow {
+    /// A client of whom nothing is written but the name.
+    pub fn new(id: ClientId) -> Self {
+        Self { id, tools: ToolSet::default(), limits: Limits::default(), allow_from: None, keys: Vec::new() }
+    }
 }
 
 /// Somebody whom the keys file names.
@@ -56,11 +68,17 @@ pub struct Client {
     slot: usize,
     id: ClientId,
     tools: ToolSet,
+    /// Boxed, because most clients have none.
+    allowance: Option<Box<Allowance>>,
+    allow_from: Option<Box<[Network]>>,
 }
 
 impl Client {
-    pub(super) fn new(slot: usize, id: ClientId, tools: ToolSet) -> Self {
-        Self { slot, id, tools }
+    /// Of its row; `previous` is what it has used of its limits.
+    pub(super) fn new(slot: usize, row: ClientRow, previous: Option<&Allowance>) -> Self {
+        let ClientRow { id, tools, limits, allow_from, keys: _ } = row;
+        let allowance = Allowance::new(limits, previous);
+        Self { slot, id, tools, allowance, allow_from: allow_from.map(Into::into) }
     }
 
     /// Its place in the snapshot; meters are kept by it.
@@ -78,9 +96,26 @@ impl Client {
         &self.tools
     }
 
-    /// Whether its calls must be read strictly before they may pass.
+    /// Its limits and how much of them is used, if it has any.
+    pub fn allowance(&self) -> Option<&Allowance> {
+        self.allowance.as_deref()
+    }
+
+    /// Where it may come from; anywhere if this is not written.
+    pub fn allow_from(&self) -> Option<&[Network]> {
+        self.allow_from.as_deref()
+    }
+
+    /// Whether it may come from there.
+    pub(super) fn admits_from(&self, address: Option<IpAddr>) -> bool {
+        let among = |networks: &[Network]| address.is_some_and(|a| networks.iter().any(|network| network.contains(a)));
+        self.allow_from.as_deref().is_none_or(among)
+    }
+
+    /// Whether its calls must be read strictly before they may pass. What a message costs, and which slot it holds, depends
+    /// on what it says, so limits need that as much as a list of tools.
     pub fn has_policy(&self) -> bool {
-        self.tools != ToolSet::All
+        self.tools != ToolSet::All || self.allowance.is_some()
     }
 }
 
@@ -111,6 +146,14 @@ impl<'a> Principal<'a> {
         Proof { client: self.client.slot(), key: self.key.slot() }
     }
 
+    /// Takes what the request holds for as long as it is under way; nothing for a client without limits.
+    ///
+    /// # Errors
+    /// The client has as many of them under way as it may.
+    pub fn admit(&self, hold: Hold) -> Result<Option<Slot>, Limited> {
+        self.client.allowance().map_or(Ok(None), |allowance| allowance.admit(hold))
+    }
+
     /// Whether it may make this call. `None` stands for a request without a message, such as GET or DELETE.
     ///
     /// # Errors
@@ -131,13 +174,36 @@ pub struct Proof {
     pub(super) key: usize,
 }
 
-/// Leave to forward one request. Only [`Principal::authorize`] and a public route make one.
+/// Leave to make one call. Only [`Principal::authorize`] and a public route make one.
 #[derive(Debug)]
 pub struct Permit(());
+
+/// A permit that is paid for: leave to forward. Only [`Permit::charge`] makes one.
+#[derive(Debug)]
+pub struct Paid(Permit);
 
 impl Permit {
     /// For a route that the settings open to everybody.
     pub(crate) fn public() -> Self {
         Permit(())
+    }
+
+    /// Takes what the call costs from the buckets of the client and the tool, if there are any. `payer` is `None` on a
+    /// public route; `call` is `None` for a request without a message, which costs nothing.
+    ///
+    /// # Errors
+    /// The bucket that has not enough, and when it will. Nothing was taken then.
+    pub fn charge(self, payer: Option<&Principal<'_>>, call: Option<&Call<'_>>) -> Result<Paid, Limited> {
+        if let (Some(call), Some(allowance)) = (call, payer.and_then(|payer| payer.client.allowance())) {
+            allowance.charge(call, Uptime::now())?;
+        }
+        Ok(Paid(self))
+    }
+}
+
+impl Paid {
+    /// What was paid for.
+    pub fn permit(&self) -> &Permit {
+        &self.0
     }
 }

@@ -2,6 +2,7 @@
 
 use super::Memory;
 use crate::reject::Reject;
+use std::net::IpAddr;
 
 /// Longest key that is hashed; ours have 72 bytes, and an imported one rarely twice that.
 const LONGEST: usize = 512;
@@ -53,6 +54,8 @@ pub struct Shown<'a> {
     pub api_key: Sole<'a>,
     /// What the connection showed before.
     pub memory: &'a Memory,
+    /// Where it comes from, if that is certain.
+    pub address: Option<IpAddr>,
 }
 
 impl<'a> Shown<'a> {

@@ -1,6 +1,7 @@
 //! `keys.toml` as meant: clients, what each may call, and the digests of their keys. `config/keys.toml` explains every
 //! member.
 
+mod limits;
 mod rows;
 
 use super::error::ConfigError;

@@ -163,6 +163,25 @@ impl<'a> Table<'a> {
         items.into_iter().map(table).collect()
     }
 
+    /// The members of the table `member`, whose names are the file's own, each with its value, in the order of the file.
+    /// `form` says how one is written.
+    pub(super) fn entries(
+        &mut self,
+        member: &'static str,
+        form: &str,
+    ) -> Result<Vec<(Value<'a>, Value<'a>)>, ConfigError> {
+        let members = match self.members.remove(member).map(|value| (value.span(), value.into_inner())) {
+            None => return Ok(Vec::new()),
+            Some((_, DeValue::Table(members))) => members,
+            Some((span, _)) => return Err(self.source.error(&span, format!("`{member}` is a table, written {form}"))),
+        };
+        let mut members: Vec<_> = members.into_iter().collect();
+        members.sort_by_key(|(name, _)| name.span().start);
+        let value = |value| Value::new(self.source, member.to_owned(), value);
+        let text = |name: Spanned<_>| Spanned::new(name.span(), DeValue::String(name.into_inner()));
+        Ok(members.into_iter().map(|(name, entry)| (value(text(name)), value(entry))).collect())
+    }
+
     /// A complaint about the whole table.
     pub(super) fn error(&self, sentence: impl std::fmt::Display) -> ConfigError {
         self.source.error(&self.span, sentence)

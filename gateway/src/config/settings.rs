@@ -7,6 +7,7 @@ pub use names::host as host_name;
 
 use super::error::ConfigError;
 use super::reader;
+use crate::access::{Network, PerSource};
 use crate::upstream::Address;
 use rustls::ProtocolVersion;
 use std::net::SocketAddr;
@@ -70,6 +71,8 @@ pub struct Listen {
     /// Host names that clients may use, without port, lower case (IPv6 without brackets, `*.` for one label); empty means
     /// the names in the certificate.
     pub public_hosts: Vec<String>,
+    /// Proxies that say where a request comes from; none by default.
+    pub trusted_proxies: Vec<Network>,
     /// Origins that browsers may come from, as a browser sends them: `scheme://host[:port]`, lower case, without the
     /// scheme's own port; none by default.
     pub allowed_origins: Vec<String>,
@@ -140,6 +143,8 @@ pub struct Limits {
     pub max_body: u64,
     /// Longest TLS handshake, default 10 s.
     pub handshake_timeout: Duration,
+    /// What one address may do before it has proved who it is: `failures_per_address`, default 60/min.
+    pub per_address: PerSource,
 }
 
 /// `[drain]`

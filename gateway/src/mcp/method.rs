@@ -106,7 +106,7 @@ impl Method {
     }
 
     /// The method that a message names; [`Method::Other`] when MCP has none of that name.
-    pub(super) fn named(text: &[u8]) -> Self {
+    pub fn named(text: &[u8]) -> Self {
         match text {
             b"tools/call" => Self::ToolsCall,
             b"initialize" => Self::Initialize,

@@ -52,6 +52,10 @@ impl Whole {
         if size > most { Err(Reject::BodyTooLarge) } else { Ok(()) }
     }
 
+    pub(super) fn bytes(&self) -> &[u8] {
+        if self.joined.is_empty() { &self.first } else { &self.joined }
+    }
+
     pub(super) fn into_asked(self) -> Asked {
         let bytes = if self.joined.is_empty() { self.first } else { self.joined.into() };
         Asked::Whole(bytes, self.trailers)

@@ -3,7 +3,7 @@
 use super::asked::{Asked, Whole};
 use super::refusal::Refusal;
 use super::reply::ReplyBody;
-use super::{Dress, Gateway, Letter, headers, judge, refuse, refused};
+use super::{Dress, Gateway, Letter, echoes, echoing, headers, judge, refuse, refused};
 use crate::clock::Deadline;
 use crate::record::Exchange;
 use crate::reject::Reject;
@@ -58,7 +58,7 @@ impl Delivery {
     ) -> Self {
         let mut deadline = gateway.clock.deadline();
         deadline.arm(PATIENCE);
-        let stage = Stage::Discarding(Discarding { refusal, body, left: WHOLE, deadline });
+        let stage = Stage::Discarding(Discarding { refusal, body, left: WHOLE, kept: Whole::default(), deadline });
         Self { gateway: gateway.clone(), record: Some((exchange, dress)), stage }
     }
 }
@@ -68,14 +68,13 @@ impl Future for Delivery {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Response<ReplyBody>> {
         let Self { gateway, record, stage } = &mut *self;
-        let (exchange, _) = record.as_mut().expect(POLLED);
-        let fetched = ready!(stage.poll(gateway, exchange, cx));
+        let (exchange, dress) = record.as_mut().expect(POLLED);
+        let fetched = ready!(stage.poll(gateway, exchange, dress, cx));
         let (exchange, dress) = record.take().expect(POLLED);
-        let response = match fetched {
-            Ok(reply) => gateway.relay(reply, exchange),
-            Err(refusal) => refuse(&refusal, exchange),
-        };
-        Poll::Ready(dress.on(response))
+        Poll::Ready(match fetched {
+            Ok(reply) => dress.on(gateway.relay(reply, exchange)),
+            Err(refusal) => refuse(&refusal, exchange, dress),
+        })
     }
 }
 
@@ -87,16 +86,17 @@ impl Stage {
         &mut self,
         gateway: &Rc<Gateway>,
         exchange: &mut Exchange,
+        dress: &mut Dress,
         cx: &mut Context<'_>,
     ) -> Poll<Result<Reply, Refusal>> {
         loop {
             match self {
                 Stage::Reading(reading) => {
                     let asked = ready!(reading.poll(gateway.max_body, cx))?;
-                    let permit = judge(exchange, &reading.letter, &asked)?;
+                    let paid = judge(exchange, dress, &reading.letter, &asked)?;
                     exchange.sent();
                     let letter = std::mem::take(&mut reading.letter);
-                    *self = Stage::Fetching(gateway.forward(permit, letter, asked));
+                    *self = Stage::Fetching(gateway.forward(paid, letter, asked));
                 }
                 Stage::Fetching(trip) => {
                     let fetched = ready!(Pin::new(trip).poll(cx));
@@ -104,7 +104,7 @@ impl Stage {
                 }
                 Stage::Discarding(discarding) => {
                     ready!(discarding.poll(cx));
-                    return Poll::Ready(Err(discarding.refusal.clone()));
+                    return Poll::Ready(Err(echoing(discarding.refusal.clone(), discarding.kept.bytes())));
                 }
             }
         }
@@ -156,6 +156,8 @@ struct Discarding {
     refusal: Refusal,
     body: Incoming,
     left: u64,
+    /// What came, kept only where the refusal says something of it.
+    kept: Whole,
     deadline: Deadline,
 }
 
@@ -165,9 +167,13 @@ impl Discarding {
             match Pin::new(&mut self.body).poll_frame(cx) {
                 Poll::Ready(Some(Ok(frame))) => {
                     let size = frame.data_ref().map_or(0, |data| data.len() as u64);
-                    match self.left.checked_sub(size) {
-                        Some(rest) if !self.body.is_end_stream() => self.left = rest,
-                        Some(_) | None => return Poll::Ready(()),
+                    let Some(left) = self.left.checked_sub(size) else { return Poll::Ready(()) };
+                    self.left = left;
+                    if echoes(&self.refusal) {
+                        let _ = self.kept.push(frame, WHOLE); // no more than is let in
+                    }
+                    if self.body.is_end_stream() {
+                        return Poll::Ready(());
                     }
                 }
                 Poll::Ready(Some(Err(_)) | None) => return Poll::Ready(()),

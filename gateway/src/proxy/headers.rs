@@ -8,6 +8,7 @@ use crate::record::Exchange;
 use crate::reject::Reject;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::request::Parts;
+use std::net::IpAddr;
 
 /// Most fields of one request; HTTP/1.1 heads with more never become a request.
 const MOST_FIELDS: usize = 100;
@@ -80,9 +81,9 @@ impl<'a> Fields<'a> {
         Ok(fields)
     }
 
-    /// The credential, shown by a connection that has a `memory`.
-    pub fn shown(&self, memory: &'a Memory) -> Shown<'a> {
-        Shown { api_key: self.api_key, memory }
+    /// The credential, shown by a connection that has a `memory`, which comes from `address`, if that is certain.
+    pub fn shown(&self, memory: &'a Memory, address: Option<IpAddr>) -> Shown<'a> {
+        Shown { api_key: self.api_key, memory, address }
     }
 
     /// Refuses names that a backend could take for one of ours. CGI and WSGI read `X_Client_Id` as `X-Client-Id`.
@@ -116,7 +117,7 @@ pub struct Caller<'a> {
 }
 
 /// Renders what a connection's requests all say of where they come from.
-pub fn forwarded(peer: std::net::IpAddr, secure: bool) -> Box<[u8]> {
+pub fn forwarded(peer: IpAddr, secure: bool) -> Box<[u8]> {
     let scheme = if secure { "https" } else { "http" };
     format!("x-forwarded-for: {}\r\nx-forwarded-proto: {scheme}\r\n", peer.to_canonical()).into_bytes().into()
 }

@@ -1,9 +1,12 @@
 //! What a caller gets who is refused: a body that both HTTP and JSON-RPC clients read, and headers that say no more.
 
+use super::ratelimit::{millis, seconds};
+use crate::access::Limited;
 use crate::reject::Reject;
 use bytes::Bytes;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::{Response, StatusCode};
+use std::time::Duration;
 
 /// A refusal with what is known of the request.
 #[derive(Clone, Debug)]
@@ -14,16 +17,25 @@ pub struct Refusal {
     pub id: Option<Box<str>>,
     /// A sentence that replaces the row's, where the row cannot know enough.
     pub detail: Option<Bytes>,
+    /// When to try again, if that is known.
+    pub wait: Option<Duration>,
 }
 
 impl From<Reject> for Refusal {
     fn from(reject: Reject) -> Self {
-        Self { reject, id: None, detail: None }
+        Self { reject, id: None, detail: None, wait: None }
+    }
+}
+
+impl From<Limited> for Refusal {
+    fn from(limited: Limited) -> Self {
+        Self { wait: Some(limited.wait), ..limited.reject.into() }
     }
 }
 
 impl Refusal {
-    /// The answer: `{"jsonrpc":"2.0","id":..,"error":{"code":..,"message":..},"detail":..}`.
+    /// The answer: `{"jsonrpc":"2.0","id":..,"error":{"code":..,"message":..},"detail":..}`. Where it is known when to try
+    /// again, the error has that as `"data":{"retry_after_ms":..}` and the head as `Retry-After`.
     pub fn response(&self) -> Response<Bytes> {
         let row = self.reject.row();
         let mut response = Response::new(self.body(row.code, row.sentence));
@@ -36,6 +48,9 @@ impl Refusal {
         if row.status == StatusCode::SERVICE_UNAVAILABLE {
             headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
         }
+        if let Some(wait) = self.wait {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds(wait).max(1)));
+        }
         ours(headers);
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         response
@@ -45,8 +60,10 @@ impl Refusal {
         let sentence = self.detail.as_deref().map_or(sentence, |text| std::str::from_utf8(text).unwrap_or(sentence));
         let sentence = sentence.replace('\\', "\\\\").replace('"', "\\\""); // routes and sentences hold no control character
         let id = self.id.as_deref().unwrap_or("null");
+        let data =
+            self.wait.map(|wait| format!(",\"data\":{{\"retry_after_ms\":{}}}", millis(wait))).unwrap_or_default();
         format!(
-            "{{\"jsonrpc\":\"2.0\",\"id\":{id},\"error\":{{\"code\":{code},\"message\":\"{sentence}\"}},\"detail\":\"{sentence}\"}}"
+            "{{\"jsonrpc\":\"2.0\",\"id\":{id},\"error\":{{\"code\":{code},\"message\":\"{sentence}\"{data}}},\"detail\":\"{sentence}\"}}"
         )
         .into()
     }
@@ -71,7 +88,7 @@ mod tests {
     #[test]
     fn every_refusal_is_json_that_both_worlds_read() {
         for reject in Reject::ALL {
-            let refusal = Refusal { reject, id: Some("\"a\\\"b\"".into()), detail: None };
+            let refusal = Refusal { id: Some("\"a\\\"b\"".into()), ..reject.into() };
             let response = refusal.response();
             let body: Value = serde_json::from_slice(response.body()).unwrap();
             let row = reject.row();
@@ -89,6 +106,18 @@ mod tests {
         let body = Refusal::from(Reject::KeyMissing).response().into_body();
         let text = r#"{"jsonrpc":"2.0","id":null,"error":{"code":-32001,"message":"Missing API key. Provide 'X-API-Key' header."},"detail":"Missing API key. Provide 'X-API-Key' header."}"#;
         assert_eq!(&body[..], text.as_bytes());
+    }
+
+    #[test]
+    fn a_limit_says_when_to_try_again() {
+        for (nanos, header, data) in [(1, "1", 1), (999_999_999, "1", 1000), (1_000_000_001, "2", 1001)] {
+            let limited = Limited { reject: Reject::RateLimited, wait: Duration::from_nanos(nanos) };
+            let response = Refusal::from(limited).response();
+            assert_eq!(response.headers()["retry-after"], header);
+            let body: Value = serde_json::from_slice(response.body()).unwrap();
+            assert_eq!(body["error"]["data"], serde_json::json!({"retry_after_ms": data}));
+            assert_eq!(body["error"]["message"], Reject::RateLimited.row().sentence);
+        }
     }
 
     #[test]

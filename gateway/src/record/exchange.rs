@@ -3,7 +3,7 @@
 use super::requests::{Cell, HttpMethod};
 use super::tools::ToolNames;
 use super::{End, Live, Metrics, Outcome, Snapshot};
-use crate::access::{Key, Lease, LeaseEnd, Principal, Proof};
+use crate::access::{Hold, Key, Lease, LeaseEnd, Principal, Proof, Slot};
 use crate::mcp::{Call, Method as Rpc};
 use crate::reject::Reject;
 use http::StatusCode;
@@ -58,6 +58,10 @@ pub struct Exchange {
     peer: SocketAddr,
     number: u64,
     who: Option<Proof>,
+    /// Where it comes from, if that is not whoever holds the connection.
+    sender: Option<Box<SocketAddr>>,
+    /// What it holds of its client's limits; dropping the record gives that back.
+    slot: Option<Slot>,
     route: u16,
     method: HttpMethod,
     rpc: Option<Rpc>,
@@ -85,6 +89,8 @@ impl Exchange {
             peer,
             number,
             who: None,
+            sender: None,
+            slot: None,
             route: u16::MAX,
             method,
             rpc: None,
@@ -133,7 +139,28 @@ impl Exchange {
         self.who
     }
 
-    fn principal(&self) -> Option<Principal<'_>> {
+    /// A proxy that is trusted says where it comes from.
+    pub fn came_from(&mut self, sender: SocketAddr) {
+        self.sender = Some(Box::new(sender));
+    }
+
+    /// Where it comes from.
+    pub fn sender(&self) -> SocketAddr {
+        self.sender.as_deref().copied().unwrap_or(self.peer)
+    }
+
+    /// What it holds for as long as it is under way; what it held before is given back.
+    pub fn holds(&mut self, slot: Option<Slot>) {
+        self.slot = slot;
+    }
+
+    /// What it holds.
+    pub fn held(&self) -> Option<Hold> {
+        self.slot.as_ref().map(Slot::hold)
+    }
+
+    /// Who sent it, if that was proved.
+    pub fn principal(&self) -> Option<Principal<'_>> {
         self.live.access.recall(self.who?)
     }
 
@@ -262,7 +289,7 @@ impl Exchange {
             request_id = std::str::from_utf8(&id).unwrap_or_default(),
             client = principal.map(|p| p.client().id().as_str()),
             key_id = self.key().map(|k| k.id().as_str()),
-            peer = %self.peer,
+            peer = %self.sender(),
             method = self.method.as_str(),
             rpc = self.rpc.map(Rpc::as_str),
             tool = self.name.as_deref(),

@@ -106,6 +106,8 @@ impl Worker {
         let gateway = Gateway {
             snapshots: Follow::new(shared.live.clone()),
             origins: Follow::new(shared.origins.clone()),
+            trusted: shared.trusted.clone(),
+            strangers: shared.strangers.clone(),
             routes: shared.routes.clone(),
             upstream: Rc::new(upstream),
             upstream_host: settings.address.host().into(),

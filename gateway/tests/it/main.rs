@@ -5,11 +5,17 @@
 #[cfg(test)]
 mod a_backend_may_come_and_go;
 #[cfg(test)]
+mod a_client_calls_at_its_rate;
+#[cfg(test)]
+mod a_client_comes_from_its_networks;
+#[cfg(test)]
 mod a_client_may_call_only_its_tools;
 #[cfg(test)]
 mod a_client_that_leaves_ends_the_request;
 #[cfg(test)]
 mod a_cut_reply_is_never_whole;
+#[cfg(test)]
+mod a_good_key_gets_through;
 #[cfg(test)]
 mod a_key_rotates_while_streams_run;
 #[cfg(test)]
@@ -22,6 +28,8 @@ mod a_revoked_key_ends_its_streams;
 mod a_service_manager_hands_over_the_socket;
 #[cfg(test)]
 mod a_silent_backend_is_504;
+#[cfg(test)]
+mod a_slot_is_given_back;
 #[cfg(test)]
 mod a_slow_reader_slows_the_backend;
 #[cfg(test)]

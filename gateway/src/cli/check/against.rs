@@ -135,6 +135,17 @@ fn clients(changes: &mut Vec<Change>, old: &[ClientRow], new: &[ClientRow]) {
         rows.iter().map(|row| (row.id.to_string(), row.tools.clone())).collect()
     };
     let (was, is) = (by_id(old), by_id(new));
+    for row in new {
+        let before = old.iter().find(|before| before.id == row.id);
+        if before.is_some_and(|before| before.limits != row.limits) {
+            let why = "its limits are other than they were".to_owned();
+            changes.push(Change { effect: Effect::Changes, client: row.id.to_string(), key: None, why });
+        }
+        if before.is_some_and(|before| before.allow_from != row.allow_from) {
+            let why = "the addresses it may come from are other than they were".to_owned();
+            changes.push(Change { effect: Effect::Changes, client: row.id.to_string(), key: None, why });
+        }
+    }
     let mut change =
         |effect, client: &str, why: String| changes.push(Change { effect, client: client.to_owned(), key: None, why });
     for (client, tools) in &was {
@@ -227,6 +238,20 @@ mod tests {
                 "- client a, key cccccccc: the key has expired",
                 "~ client a, key eeeeeeee: the key's end was never and is 2027-01-08T00:00:00Z",
                 "~ client a, key gggggggg: the key is new and not yet valid",
+            ]
+        );
+    }
+
+    #[test]
+    fn limits_and_addresses_that_change_are_named() {
+        let old = [("a", "\"all\"\nrate = \"5/s\"", &[][..]), ("b", "\"all\"", &[])];
+        let new = [("a", "\"all\"\nrate = \"6/s\"", &[][..]), ("b", "\"all\"\nallow_from = [\"::1\"]", &[])];
+        assert_eq!(lines(&old, &old), Vec::<String>::new());
+        assert_eq!(
+            lines(&old, &new),
+            [
+                "~ client a: its limits are other than they were",
+                "~ client b: the addresses it may come from are other than they were",
             ]
         );
     }

@@ -6,6 +6,7 @@ use crate::config::{ConfigError, Settings, keys_file, moment};
 use crate::serve::tls::{Clients, Identity, TlsError};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
+use std::collections::BTreeSet;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
@@ -50,6 +51,7 @@ impl Findings {
         self.warnings.extend(keys_file::warnings(file));
         for client in &clients {
             self.tools(file, client, &settings.upstream.tools);
+            self.limits(file, client, &settings.upstream.tools);
             for key in &client.keys {
                 let (id, owner) = (&key.id, &client.id);
                 let ending = key.expires_at.filter(|end| *end <= now + SOON && key.state(now) == KeyState::Active);
@@ -94,6 +96,16 @@ impl Findings {
                 file,
                 format_args!("client `{}` may call `{name}`, which is not among upstream.tools{advice}", client.id),
             );
+        }
+    }
+
+    /// A limit for a tool that the client cannot call is a misspelt one, or forgotten.
+    fn limits(&mut self, file: &Path, client: &ClientRow, known: &[String]) {
+        let limited: BTreeSet<_> = client.limits.tools.keys().chain(client.limits.costs.keys()).collect();
+        let callable = |tool: &str| client.tools.allows(tool) && (known.is_empty() || known.iter().any(|k| k == tool));
+        for tool in limited.into_iter().filter(|tool| !callable(tool)) {
+            let id = &client.id;
+            self.warn(file, format_args!("client `{id}` has a limit or a cost for `{tool}`, which it cannot call"));
         }
     }
 

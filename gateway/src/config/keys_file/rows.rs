@@ -1,5 +1,6 @@
 //! From `keys.toml` as written to rows as meant: every member and its rule.
 
+use super::limits::{limits, networks};
 use super::{Remark, Written};
 use crate::access::{BuildError, ClientId, ClientRow, KeyDigest, KeyId, KeyRing, KeyRow, ToolSet};
 use crate::config::error::ConfigError;
@@ -9,7 +10,23 @@ use std::path::Path;
 
 pub(super) const MEMBERS: Members = &[
     ("", &["client"]),
-    ("client", &["id", "tools", "key"]),
+    (
+        "client",
+        &[
+            "id",
+            "tools",
+            "rate",
+            "burst",
+            "tool",
+            "cost",
+            "method_cost",
+            "max_streams",
+            "max_in_flight",
+            "allow_from",
+            "key",
+        ],
+    ),
+    ("client.tool", &["rate", "burst"]),
     (
         "client.key",
         &["id", "digest", "created_at", "not_before", "expires_at", "disabled", "disabled_at", "reason", "note"],
@@ -28,8 +45,13 @@ pub(super) fn written(text: &str, file: &Path) -> Result<Written, ConfigError> {
     let mut seen = Seen::default();
     for (slot, mut table) in root.tables("client", "client")?.into_iter().enumerate() {
         let id = table.required("id")?;
-        let mut row =
-            ClientRow { id: client_id(&id)?, tools: table.read("tools", ToolSet::default(), tools)?, keys: Vec::new() };
+        let mut row = ClientRow {
+            id: client_id(&id)?,
+            tools: table.read("tools", ToolSet::default(), tools)?,
+            limits: limits(&mut table)?,
+            allow_from: table.read_optional("allow_from", networks)?,
+            keys: Vec::new(),
+        };
         seen.client(&row.id).map_err(|e| id.complaint(e))?;
         if let Some(value) = table.peek_text("key") {
             return Err(value.complaint(NO_SECRETS));

@@ -1,5 +1,6 @@
 use super::*;
-use crate::access::{Access, KeyState, ToolSet};
+use crate::access::{Access, KeyState, Limits, Rate, ToolSet};
+use crate::mcp::Method;
 use std::fmt::Write;
 use std::time::Duration;
 
@@ -110,7 +111,6 @@ fn what_cannot_be_meant_is_refused_where_it_stands() {
         ("[[client]]\nid = \"a\"\ntools = \"none\"".to_owned(), "3:9", "\"all\", or a list"),
         ("[[client]]\nid = \"a\"\ntools = [\"\"]".to_owned(), "3:10", "tool names"),
         ("[[client]]\nid = \"a\"\ntols = []".to_owned(), "3:1", "did you mean `tools`?"),
-        ("[[client]]\nid = \"a\"\nrate = 5".to_owned(), "3:1", "unknown member `rate` in [client]"),
         ("[[client]]\nid = \"a\"\n[client.key]\nid = \"abcdefgh\"".to_owned(), "3:1", "[[client.key]]"),
         ("[[client]]\nid = \"a\"\n[[client.key]]\nid = \"ABCDEFGH\"\ndigest = \"\"".to_owned(), "4:6", "a key id is"),
         (one_key(""), "3:1", "[client.key] has no `digest`"),
@@ -137,6 +137,82 @@ fn what_cannot_be_meant_is_refused_where_it_stands() {
         let complaint = complaint(&text);
         assert!(complaint.starts_with(&format!("keys.toml:{place}: ")), "{text}\n{complaint}");
         assert!(complaint.contains(words), "{text}\n{complaint}");
+    }
+}
+
+#[test]
+fn limits_are_read() {
+    let text = r#"
+        [[client]]
+        id = "a"
+        rate = "60/min"
+        burst = 10
+        cost.get_forecast = 5
+        cost."a.b" = 0
+        method_cost."tools/list" = 1
+        max_streams = 4
+        max_in_flight = 16
+        allow_from = ["10.0.0.0/8", "2001:db8::/32"]
+        [client.tool.get_forecast]
+        rate = "1/s"
+        burst = 5
+        [client.tool.other]
+        rate = "100/day"
+        [[client.key]]
+        id = "abcdefgh"
+        digest = "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+        [[client]]
+        id = "b"
+        "#;
+    let clients = parse(text, Path::new("keys.toml")).unwrap();
+    let rate = |text| Rate::parse(text).unwrap();
+    let expected = Limits {
+        quota: Some(rate("60/min").burst(10)),
+        tools: [("get_forecast".into(), rate("1/s").burst(5)), ("other".into(), rate("100/day").burst(100))].into(),
+        costs: [("a.b".into(), 0), ("get_forecast".into(), 5)].into(),
+        method_costs: vec![(Method::ToolsList, 1)],
+        max_streams: std::num::NonZeroU32::new(4),
+        max_in_flight: std::num::NonZeroU32::new(16),
+    };
+    assert_eq!((&clients[0].limits, clients[0].keys.len()), (&expected, 1));
+    let networks = clients[0].allow_from.as_deref().unwrap().iter().map(ToString::to_string);
+    assert_eq!(networks.collect::<Vec<_>>(), ["10.0.0.0/8", "2001:db8::/32"]);
+    assert_eq!((&clients[1].limits, &clients[1].allow_from), (&Limits::default(), &None));
+}
+
+#[test]
+fn limits_that_cannot_be_meant_are_refused_where_they_stand() {
+    for (members, place, words) in [
+        ("rate = 5", "3:8", "text in quotes"),
+        ("rate = \"5 per minute\"", "3:8", "such as \"60/min\""),
+        ("rate = \"0/s\"", "3:8", "from 1 to 1000000"),
+        ("burst = 5", "3:9", "there is no `rate`"),
+        ("rate = \"5/s\"\nburst = 0", "4:9", "must be 1 or more"),
+        ("rate = \"5/s\"\nburst = 4294967296", "4:9", "fit 32 bits"),
+        ("cost.a = 1", "3:10", "there is none"),
+        ("cost = 1", "3:8", "written cost.TOOL = NUMBER"),
+        ("rate = \"5/s\"\ncost.a = 6", "4:10", "no more than 5 can ever be used at once"),
+        ("rate = \"5/s\"\ncost.a = -1", "4:10", "0 or more"),
+        ("rate = \"5/s\"\ncost.\"a b\" = 1", "4:6", "visible ASCII"),
+        ("rate = \"9/s\"\ncost.a = 6\n[client.tool.a]\nrate = \"5/s\"", "4:10", "no more than 5"),
+        ("method_cost.\"tools/list\" = 1", "3:28", "there is none"),
+        ("rate = \"5/s\"\nmethod_cost.\"tools/lst\" = 1", "4:13", "no method of MCP"),
+        ("rate = \"5/s\"\nmethod_cost.\"tools/call\" = 1", "4:13", "cost.TOOL"),
+        ("tool = \"a\"", "3:8", "written [client.tool.NAME]"),
+        ("tool.a = 1", "3:10", "each written [client.tool.NAME]"),
+        ("[client.tool.a]\nburst = 1", "4:9", "there is no `rate`"),
+        ("[client.tool.a]", "3:1", "[client.tool] has no `rate`"),
+        ("[client.tool.a]\nrat = \"1/s\"", "4:1", "did you mean `rate`?"),
+        ("max_streams = 0", "3:15", "must be 1 or more"),
+        ("max_in_flight = \"1\"", "3:17", "a whole number"),
+        ("allow_from = []", "3:14", "leave it out"),
+        ("allow_from = \"::1\"", "3:14", "a list in brackets"),
+        ("allow_from = [\"::1\", \"10.0.0.1/8\"]", "3:22", "written `10.0.0.0/8`"),
+        ("allow_from = [\"localhost\"]", "3:15", "a network is"),
+    ] {
+        let complaint = complaint(&format!("[[client]]\nid = \"a\"\n{members}\n"));
+        assert!(complaint.starts_with(&format!("keys.toml:{place}: ")), "{members}\n{complaint}");
+        assert!(complaint.contains(words), "{members}\n{complaint}");
     }
 }
 
@@ -179,7 +255,8 @@ fn the_shipped_file_shows_every_member_and_can_be_built() {
     assert_eq!((access.clients().len(), access.keys().count()), (2, 3));
     for (_, members) in rows::MEMBERS.iter().filter(|(table, _)| !table.is_empty()) {
         for member in members.iter().filter(|member| **member != "key") {
-            assert!(shipped.contains(&format!("\n{member} = ")), "{member}");
+            let written = [format!("\n{member} = "), format!("\n{member}."), format!("[client.{member}.")];
+            assert!(written.iter().any(|written| shipped.contains(written)), "{member}");
         }
     }
 }

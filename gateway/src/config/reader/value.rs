@@ -1,6 +1,6 @@
 //! One value of a TOML file, read as what it should be.
 
-use super::Source;
+use super::{Source, Table};
 use crate::config::error::ConfigError;
 use crate::config::moment::instant;
 use std::time::{Duration, SystemTime};
@@ -55,6 +55,16 @@ impl<'a> Value<'a> {
         Ok(items.iter().map(|item| Value::new(self.source, self.name.clone(), item.clone())).collect())
     }
 
+    /// A table, called `name` in complaints and in the list of members.
+    pub(in crate::config) fn table(self, name: &'static str) -> Result<Table<'a>, ConfigError> {
+        match (self.value.span(), self.value.into_inner()) {
+            (span, DeValue::Table(members)) => Table::open(self.source, name, span, members),
+            (span, _) => {
+                Err(self.source.error(&span, format!("`{}` holds tables, each written [{name}.NAME]", self.name)))
+            }
+        }
+    }
+
     /// Whether this is a string.
     pub(in crate::config) fn is_text(&self) -> bool {
         self.value.get_ref().is_str()
@@ -66,6 +76,12 @@ impl<'a> Value<'a> {
         let digits = number.as_str().trim_start_matches('+');
         u64::from_str_radix(digits, number.radix())
             .map_err(|_| self.error("is out of range: it must be 0 or more, and fit 64 bits"))
+    }
+
+    /// A whole number from `least` on that fits 32 bits.
+    pub(in crate::config) fn count(&self, least: u32) -> Result<u32, ConfigError> {
+        let count = u32::try_from(self.number()?).ok().filter(|count| *count >= least);
+        count.ok_or_else(|| self.error(format!("must be {least} or more, and fit 32 bits")))
     }
 
     /// A length of time with its unit, such as `"75s"` or `"1m 30s"`.

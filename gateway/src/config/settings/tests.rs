@@ -1,4 +1,5 @@
 use super::*;
+use crate::access::Rate;
 
 fn parse(text: &str) -> Result<Settings, String> {
     Settings::parse(text, Path::new("/etc/gw/gateway.toml")).map_err(|e| e.to_string())
@@ -25,7 +26,10 @@ fn nothing_written_means_the_defaults() {
     assert_eq!(settings.upstream.head_timeout, Duration::from_secs(75));
     assert_eq!(settings.upstream.idle_timeout, Duration::from_secs(4));
     assert_eq!(settings.routes, Routes { protected: vec!["/mcp".into()], public: vec!["/".into(), "/health".into()] });
-    assert_eq!(settings.limits, Limits { max_body: 4 << 20, handshake_timeout: Duration::from_secs(10) });
+    let failures = Some(Rate::parse("60/min").unwrap().at_once());
+    let per_address = PerSource { failures, ..PerSource::default() };
+    assert_eq!(settings.listen.trusted_proxies, []);
+    assert_eq!(settings.limits, Limits { max_body: 4 << 20, handshake_timeout: Duration::from_secs(10), per_address });
     assert_eq!(settings.drain, Drain { delay: Duration::ZERO, timeout: Duration::from_secs(25) });
     assert_eq!(settings.log, Log { level: "info".into(), format: LogFormat::Text });
 }
@@ -89,9 +93,21 @@ fn every_member_is_read() {
     assert_eq!(settings.upstream.idle_timeout, Duration::from_millis(500));
     assert_eq!(settings.upstream.tools, ["get_alerts", "get_forecast"]);
     assert_eq!(settings.routes, Routes { protected: vec!["/mcp".into(), "/v2".into()], public: vec![] });
-    assert_eq!(settings.limits, Limits { max_body: 65536, handshake_timeout: Duration::from_secs(3) });
+    assert_eq!((settings.limits.max_body, settings.limits.handshake_timeout), (65536, Duration::from_secs(3)));
     assert_eq!(settings.drain, Drain { delay: Duration::from_secs(5), timeout: Duration::ZERO });
     assert_eq!(settings.log, Log { level: "warn,gateway=debug".into(), format: LogFormat::Json });
+}
+
+#[test]
+fn members_about_addresses_are_read() {
+    let settings =
+        parse("[listen]\ntrusted_proxies = [\"10.0.0.0/8\", \"::1\"]\n[limits]\nfailures_per_address = \"5/h\"");
+    let settings = settings.unwrap();
+    let proxies: Vec<_> = settings.listen.trusted_proxies.iter().map(ToString::to_string).collect();
+    assert_eq!(proxies, ["10.0.0.0/8", "::1"]);
+    assert_eq!(settings.limits.per_address.failures, Some(Rate::parse("5/h").unwrap().at_once()));
+    let unlimited = parse("[limits]\nfailures_per_address = \"unlimited\"").unwrap();
+    assert_eq!(unlimited.limits.per_address.failures, None);
 }
 
 #[test]
@@ -110,7 +126,12 @@ fn what_cannot_be_meant_is_refused_where_it_stands() {
         ("[listen]\npublic_hosts = [\"a\",\n  \"A.\"]", "3:3", "twice"),
         ("[listen]\npublic_hosts = \"a\"", "2:16", "a list in brackets"),
         ("[listen]\nallowed_origins = [\"*\"]", "2:20", "`*` and `null` are not allowed"),
-        ("[listen]\ntrusted_proxies = []", "2:1", "unknown member `trusted_proxies`"),
+        ("[listen]\ntrusted_proxies = \"10.0.0.0/8\"", "2:19", "a list in brackets"),
+        ("[listen]\ntrusted_proxies = [\"10.0.0.1/8\"]", "2:20", "written `10.0.0.0/8`"),
+        ("[listen]\ntrusted_proxies = [\"proxy.example.com\"]", "2:20", "a network is"),
+        ("[limits]\nfailures_per_address = 60", "2:24", "text in quotes"),
+        ("[limits]\nfailures_per_address = \"60 per minute\"", "2:24", "such as \"60/min\""),
+        ("[limits]\nfailures_per_address = \"0/s\"", "2:24", "or \"unlimited\""),
         ("[tls]\nmin_version = \"1.1\"", "2:15", "\"1.2\" or \"1.3\""),
         ("[tls]\nmin_version = 1.2", "2:15", "is a float; write text in quotes"),
         ("[tls]\nclient_ca = \"x\"", "2:13", "of no use while `client_auth` is \"off\""),

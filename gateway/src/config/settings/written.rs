@@ -2,6 +2,7 @@
 
 use super::names;
 use super::{ClientAuth, Drain, Limits, Listen, Log, LogFormat, Routes, Settings, Tls, Upstream};
+use crate::access::{Network, PerSource, Quota, Rate};
 use crate::config::error::ConfigError;
 use crate::config::reader::{Members, Source, Table, Value};
 use crate::upstream::Address;
@@ -15,15 +16,18 @@ use tracing_subscriber::EnvFilter;
 
 pub(super) const MEMBERS: Members = &[
     ("", &["workers", "listen", "tls", "keys", "upstream", "routes", "limits", "drain", "log"]),
-    ("listen", &["public", "admin", "plaintext", "public_hosts", "allowed_origins"]),
+    ("listen", &["public", "admin", "plaintext", "public_hosts", "allowed_origins", "trusted_proxies"]),
     ("tls", &["certificate", "private_key", "min_version", "client_ca", "client_auth"]),
     ("keys", &["file", "expiry_notice"]),
     ("upstream", &["url", "allow_remote", "ca", "head_timeout", "idle_timeout", "tools"]),
     ("routes", &["protected", "public"]),
-    ("limits", &["max_body", "handshake_timeout"]),
+    ("limits", &["max_body", "handshake_timeout", "failures_per_address"]),
     ("drain", &["delay", "timeout"]),
     ("log", &["level", "format"]),
 ];
+
+/// What a limit is called that is none.
+const UNLIMITED: &str = "unlimited";
 
 const URL: &str = "http://127.0.0.1:8081";
 
@@ -74,6 +78,7 @@ fn listen(mut table: Table<'_>) -> Result<Listen, ConfigError> {
         plaintext,
         public_hosts: table.read("public_hosts", Vec::new(), |v| texts(v, names::HOST, names::host))?,
         allowed_origins: table.read("allowed_origins", Vec::new(), |v| texts(v, names::ORIGIN, names::origin))?,
+        trusted_proxies: table.read("trusted_proxies", Vec::new(), networks)?,
     })
 }
 
@@ -169,7 +174,25 @@ fn limits(mut table: Table<'_>) -> Result<Limits, ConfigError> {
     Ok(Limits {
         max_body: table.read("max_body", 4 << 20, above_zero)?,
         handshake_timeout: table.read("handshake_timeout", Duration::from_secs(10), Value::duration_above_zero)?,
+        per_address: per_address(&mut table)?,
     })
+}
+
+fn per_address(table: &mut Table<'_>) -> Result<PerSource, ConfigError> {
+    let rate = |text: &str| Rate::parse(text).ok().map(Rate::at_once);
+    Ok(PerSource { failures: table.read("failures_per_address", rate("60/min"), quota)?, ..PerSource::default() })
+}
+
+fn quota(value: &Value<'_>) -> Result<Option<Quota>, ConfigError> {
+    value.parsed("a rate such as \"60/min\", with the unit s, min, h or day, or \"unlimited\"", |text| match text {
+        UNLIMITED => Some(None),
+        rate => Some(Some(Rate::parse(rate).ok()?.at_once())),
+    })
+}
+
+fn networks(value: &Value<'_>) -> Result<Vec<Network>, ConfigError> {
+    let network = |item: Value<'_>| Network::parse(item.text()?).map_err(|error| item.complaint(error));
+    value.list()?.into_iter().map(network).collect()
 }
 
 fn drain(mut table: Table<'_>) -> Result<Drain, ConfigError> {

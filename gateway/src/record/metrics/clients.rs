@@ -14,8 +14,8 @@ use std::collections::BTreeMap;
 const NOBODY: &str = "-";
 
 impl Metrics {
-    pub(super) fn clients(&self, live: &Live) -> [MetricFamily; 4] {
-        [self.requests(live), tool_calls(live), policy_denied(live), streams_open(live)]
+    pub(super) fn clients(&self, live: &Live) -> [MetricFamily; 5] {
+        [self.requests(live), tool_calls(live), policy_denied(live), rate_limited(live), streams_open(live)]
     }
 
     fn requests(&self, live: &Live) -> MetricFamily {
@@ -58,6 +58,26 @@ fn policy_denied(live: &Live) -> MetricFamily {
         counter(&[("client", meters.id.as_str())], denied as f64)
     });
     counters("gateway_policy_denied_total", "Requests that the client's policy denied.", rows)
+}
+
+/// Clients without limits have no rows.
+fn rate_limited(live: &Live) -> MetricFamily {
+    let limits = [
+        (Reject::RateLimited, "rate"),
+        (Reject::ToolRateLimited, "tool_rate"),
+        (Reject::StreamsLimited, "streams"),
+        (Reject::InFlightLimited, "in_flight"),
+    ];
+    let limited =
+        live.access.clients().iter().zip(live.meters.iter()).filter(|(client, _)| client.allowance().is_some());
+    let rows = limited.flat_map(|(_, meters)| {
+        limits.map(|(reject, limit)| {
+            let cells = meters.shards.iter().flat_map(|shard| shard.requests.iter());
+            let count: u64 = cells.filter(|(cell, _)| cell.outcome == reject.index()).map(|(_, n)| n).sum();
+            counter(&[("client", meters.id.as_str()), ("limit", limit)], count as f64)
+        })
+    });
+    counters("gateway_rate_limited_total", "Requests that one of their client's limits refused.", rows)
 }
 
 fn streams_open(live: &Live) -> MetricFamily {

@@ -1,6 +1,6 @@
 //! What a new keys file changed, by id.
 
-use crate::access::{Access, ClientId, KeyRow, ToolSet};
+use crate::access::{Access, Allowance, Client, ClientId, KeyRow, Limits, Network, ToolSet};
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::path::Path;
@@ -25,8 +25,8 @@ struct Kinds {
 
 impl Changes {
     pub(super) fn between(old: &Access, new: &Access) -> Self {
-        fn clients(access: &Access) -> HashMap<&str, &ToolSet> {
-            access.clients().iter().map(|client| (client.id().as_str(), client.tools())).collect()
+        fn clients(access: &Access) -> HashMap<&str, Rights<'_>> {
+            access.clients().iter().map(|client| (client.id().as_str(), rights(client))).collect()
         }
         fn keys(access: &Access) -> HashMap<&str, (&ClientId, &KeyRow)> {
             access.keys().map(|(client, key)| (key.id().as_str(), (client.id(), key.row()))).collect()
@@ -51,6 +51,13 @@ impl Changes {
             "reloaded"
         );
     }
+}
+
+/// What a client may do, how much of it, and from where.
+type Rights<'a> = (&'a ToolSet, Option<&'a Limits>, Option<&'a [Network]>);
+
+fn rights(client: &Client) -> Rights<'_> {
+    (client.tools(), client.allowance().map(Allowance::limits), client.allow_from())
 }
 
 impl Kinds {
@@ -110,14 +117,14 @@ mod tests {
         let new = access(
             &[
                 client("a", "\"all\"", &[key("aaaaaaaa", 'a', ""), key("bbbbbbbb", 'b', "disabled = true")]),
-                client("c", "[]", &[key("dddddddd", 'd', ""), key("eeeeeeee", 'e', "")]),
+                client("c", "[]\nmax_streams = 1", &[key("dddddddd", 'd', ""), key("eeeeeeee", 'e', "")]),
                 client("d", "[]", &[]),
             ]
             .concat(),
         );
         let texts = |ids: &[&str]| ids.iter().map(|id| (*id).to_owned()).collect();
         let expected = Changes {
-            clients: Kinds { added: texts(&["d"]), removed: texts(&["b"]), changed: texts(&["a"]) },
+            clients: Kinds { added: texts(&["d"]), removed: texts(&["b"]), changed: texts(&["a", "c"]) },
             keys: Kinds {
                 added: texts(&["eeeeeeee"]),
                 removed: texts(&["cccccccc"]),

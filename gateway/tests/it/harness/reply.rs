@@ -30,6 +30,23 @@ impl Reply {
         serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {:?}", self.text()))
     }
 
+    /// Fails unless this is a refusal by a limit, which says when to try again, in head and body alike. Gives the sentence and
+    /// the seconds.
+    #[track_caller]
+    pub(crate) fn limits(&self, id: impl Into<Value>) -> (String, u64) {
+        let mut plain = self.clone();
+        let mut body = self.json();
+        let data = body["error"].as_object_mut().and_then(|error| error.remove("data"));
+        plain.body = body.to_string().into_bytes();
+        let sentence = plain.refuses(429, -32008, id);
+        let data = data.unwrap_or_else(|| panic!("no data: {}", self.text()));
+        let millis = data["retry_after_ms"].as_u64().unwrap_or_else(|| panic!("{data}"));
+        assert_eq!(data, json!({"retry_after_ms": millis}));
+        let seconds: u64 = self.fields.one("retry-after").expect("retry-after").parse().expect("seconds");
+        assert_eq!(seconds, millis.div_ceil(1000).max(1));
+        (sentence, seconds)
+    }
+
     /// Fails unless this is the gateway's own refusal: status, JSON-RPC code and the caller's id in the body that both
     /// worlds read, with the headers that every refusal has. Gives the sentence.
     #[track_caller]

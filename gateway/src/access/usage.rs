@@ -1,0 +1,263 @@
+//! How much of its limits a client has used. It belongs to the client, not to a key or a snapshot: rotation and reloads
+//! change nothing in it.
+
+use super::bucket::{Bucket, Level, Taken, Uptime};
+use super::{Limits, Quota};
+use crate::mcp::{Call, Method};
+use crate::reject::Reject;
+use std::collections::BTreeMap;
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use std::time::Duration;
+
+/// How long whoever found all slots taken is told to wait: nobody knows when one is given back.
+const SLOT_WAIT: Duration = Duration::from_secs(1);
+
+/// A limit that refuses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limited {
+    /// Which.
+    pub reject: Reject,
+    /// When to come again.
+    pub wait: Duration,
+}
+
+/// What a request holds while it is under way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hold {
+    /// One of the client's streams: GET and `subscriptions/listen`.
+    Stream,
+    /// One of its requests in flight: all else.
+    Flight,
+}
+
+/// Limits and how much of them is used.
+#[derive(Debug)]
+pub struct Allowance {
+    limits: Limits,
+    used: Arc<Used>,
+    tools: BTreeMap<Box<str>, Arc<Bucket>>,
+}
+
+#[derive(Debug, Default)]
+struct Used {
+    bucket: Bucket,
+    streams: AtomicU32,
+    flight: AtomicU32,
+}
+
+impl Used {
+    fn held(&self, hold: Hold) -> &AtomicU32 {
+        match hold {
+            Hold::Stream => &self.streams,
+            Hold::Flight => &self.flight,
+        }
+    }
+}
+
+/// A rate, and how much of it is left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Standing<'a> {
+    /// The tool that it is for; without one it is for all calls.
+    pub tool: Option<&'a str>,
+    /// The rate.
+    pub quota: Quota,
+    /// What is left.
+    pub level: Level,
+}
+
+impl Allowance {
+    /// For a client with these limits; nothing for one without. What `previous` knows to be used stays used.
+    pub(super) fn new(limits: Limits, previous: Option<&Allowance>) -> Option<Box<Self>> {
+        if limits.is_none() {
+            return None;
+        }
+        let known = |tool: &str| previous.and_then(|previous| previous.tools.get(tool)).cloned();
+        let tools = limits.tools.keys().map(|tool| (tool.clone(), known(tool).unwrap_or_default())).collect();
+        let used = previous.map(|previous| previous.used.clone()).unwrap_or_default();
+        Some(Box::new(Self { limits, used, tools }))
+    }
+
+    /// The limits.
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// Most of what may be held at once.
+    pub fn most(&self, hold: Hold) -> Option<NonZeroU32> {
+        match hold {
+            Hold::Stream => self.limits.max_streams,
+            Hold::Flight => self.limits.max_in_flight,
+        }
+    }
+
+    /// Takes a slot. What began while its kind was not limited is not counted.
+    ///
+    /// # Errors
+    /// All are taken.
+    pub(super) fn admit(&self, hold: Hold) -> Result<Option<Slot>, Limited> {
+        let Some(most) = self.most(hold) else { return Ok(None) };
+        let one_more = |held: u32| held.checked_add(1).filter(|held| *held <= most.get());
+        match self.used.held(hold).fetch_update(Relaxed, Relaxed, one_more) {
+            Ok(_) => Ok(Some(Slot { used: self.used.clone(), hold })),
+            Err(_) => {
+                let reject = match hold {
+                    Hold::Stream => Reject::StreamsLimited,
+                    Hold::Flight => Reject::InFlightLimited,
+                };
+                Err(Limited { reject, wait: SLOT_WAIT })
+            }
+        }
+    }
+
+    /// Takes what a message costs from all buckets that it concerns, or from none.
+    ///
+    /// # Errors
+    /// The bucket that has not enough.
+    pub(super) fn charge(&self, call: &Call<'_>, now: Uptime) -> Result<(), Limited> {
+        let cost = self.limits.cost(call);
+        if cost == 0 {
+            return Ok(());
+        }
+        let taken = self.charge_client(cost, now)?;
+        let Some((quota, bucket)) = tool(call).and_then(|tool| self.tool(tool)) else { return Ok(()) };
+        bucket.take(quota, cost, now).map(drop).map_err(|wait| {
+            if let Some(taken) = &taken {
+                self.used.bucket.give_back(taken);
+            }
+            Limited { reject: Reject::ToolRateLimited, wait }
+        })
+    }
+
+    fn charge_client(&self, cost: u32, now: Uptime) -> Result<Option<Taken>, Limited> {
+        let take = |quota: &Quota| self.used.bucket.take(quota, cost, now);
+        self.limits.quota.as_ref().map(take).transpose().map_err(|wait| Limited { reject: Reject::RateLimited, wait })
+    }
+
+    /// Where the rates stand: the client's, and that of the tool.
+    pub fn standings<'a>(&'a self, tool: Option<&'a str>, now: Uptime) -> impl Iterator<Item = Standing<'a>> {
+        let of = move |tool, quota: Quota, bucket: &Bucket| Standing { tool, quota, level: bucket.level(&quota, now) };
+        let client = self.limits.quota.map(|quota| of(None, quota, &self.used.bucket));
+        let tool = tool.and_then(|tool| self.tool(tool).map(|(quota, bucket)| of(Some(tool), *quota, bucket)));
+        client.into_iter().chain(tool)
+    }
+
+    fn tool(&self, tool: &str) -> Option<(&Quota, &Bucket)> {
+        Some((self.limits.tools.get(tool)?, self.tools.get(tool)?))
+    }
+}
+
+/// The tool that a message calls.
+fn tool<'a>(call: &'a Call<'_>) -> Option<&'a str> {
+    call.name().filter(|_| call.method() == Method::ToolsCall)
+}
+
+/// A slot that is taken until this is dropped, whatever it is dropped by.
+#[derive(Debug)]
+pub struct Slot {
+    used: Arc<Used>,
+    hold: Hold,
+}
+
+impl Slot {
+    /// Of which kind it is.
+    pub fn hold(&self) -> Hold {
+        self.hold
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        self.used.held(self.hold).fetch_sub(1, Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::access::Rate;
+
+    fn at(seconds: u64) -> Uptime {
+        Uptime::after(Duration::from_secs(seconds))
+    }
+
+    fn quota(rate: &str) -> Quota {
+        Rate::parse(rate).unwrap().at_once()
+    }
+
+    fn limits() -> Limits {
+        Limits {
+            quota: Some(quota("10/min")),
+            tools: BTreeMap::from([("slow".into(), quota("2/min"))]),
+            costs: BTreeMap::from([("dear".into(), 5)]),
+            ..Limits::default()
+        }
+    }
+
+    fn charge(allowance: &Allowance, tool: &str) -> Result<(), Reject> {
+        let message = format!(r#"{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{{"name":"{tool}"}}}}"#);
+        allowance.charge(&Call::judge(message.as_bytes()).unwrap(), at(0)).map_err(|limited| limited.reject)
+    }
+
+    fn left(allowance: &Allowance) -> Vec<u32> {
+        allowance.standings(Some("slow"), at(0)).map(|standing| standing.level.units).collect()
+    }
+
+    #[test]
+    fn a_call_is_paid_from_all_buckets_or_from_none() {
+        let allowance = Allowance::new(limits(), None).unwrap();
+        assert_eq!((charge(&allowance, "slow"), charge(&allowance, "slow")), (Ok(()), Ok(())));
+        assert_eq!(left(&allowance), [8, 0]);
+        assert_eq!(charge(&allowance, "slow"), Err(Reject::ToolRateLimited));
+        assert_eq!(left(&allowance), [8, 0], "what was refused costs nothing");
+        assert_eq!(charge(&allowance, "dear"), Ok(()));
+        assert_eq!(charge(&allowance, "dear"), Err(Reject::RateLimited));
+        assert_eq!(left(&allowance), [3, 0]);
+    }
+
+    #[test]
+    fn a_reload_forgives_nothing() {
+        let first = Allowance::new(limits(), None).unwrap();
+        (0..2).for_each(|_| charge(&first, "slow").unwrap());
+        let second = Allowance::new(limits(), Some(&first)).unwrap();
+        assert_eq!(left(&second), [8, 0]);
+        let wider = Limits { quota: Some(quota("20/min")), ..limits() };
+        let third = Allowance::new(wider, Some(&second)).unwrap();
+        assert_eq!(left(&third), [16, 0], "the debt is a length of time");
+        charge(&first, "dear").unwrap();
+        assert!(left(&third)[0] < 16, "requests that still run under the old snapshot pay from the same bucket");
+    }
+
+    #[test]
+    fn a_slot_is_given_back_however_it_ends() {
+        let limits = Limits { max_streams: NonZeroU32::new(2), max_in_flight: NonZeroU32::new(1), ..Limits::default() };
+        let allowance = Allowance::new(limits.clone(), None).unwrap();
+        let one = allowance.admit(Hold::Stream).unwrap();
+        let two = allowance.admit(Hold::Stream).unwrap();
+        let refused = Limited { reject: Reject::StreamsLimited, wait: SLOT_WAIT };
+        assert_eq!(allowance.admit(Hold::Stream).unwrap_err(), refused);
+        let next = Allowance::new(limits, Some(&allowance)).unwrap();
+        assert_eq!(next.admit(Hold::Stream).unwrap_err(), refused, "a reload frees nothing");
+        drop(one);
+        let three = next.admit(Hold::Stream).unwrap();
+        assert!(next.admit(Hold::Stream).is_err());
+        let flight = allowance.admit(Hold::Flight).unwrap();
+        assert_eq!(allowance.admit(Hold::Flight).unwrap_err().reject, Reject::InFlightLimited);
+        let panicked = std::panic::catch_unwind(move || {
+            let _held = (two, three, flight);
+            panic!("a fault");
+        });
+        assert!(panicked.is_err());
+        let held = |hold| allowance.used.held(hold).load(Relaxed);
+        assert_eq!((held(Hold::Stream), held(Hold::Flight)), (0, 0));
+    }
+
+    #[test]
+    fn what_is_not_limited_costs_nothing() {
+        assert!(Allowance::new(Limits::default(), None).is_none());
+        let limits = Limits { quota: Some(quota("1/day")), ..Limits::default() };
+        let allowance = Allowance::new(limits, None).unwrap();
+        assert!((0..10).all(|_| allowance.admit(Hold::Stream).unwrap().is_none()));
+    }
+}
