@@ -11,8 +11,10 @@ mod lease;
 mod limits;
 mod memory;
 mod network;
+pub mod policy;
 mod quota;
 pub mod secret;
+mod session;
 mod stranger;
 mod tools;
 mod usage;
@@ -25,7 +27,9 @@ pub use lease::{Lease, LeaseEnd};
 pub use limits::Limits;
 pub use memory::Memory;
 pub use network::{Network, NetworkError};
+pub use policy::{Decision, Policy};
 pub use quota::{Quota, Rate, RateError};
+pub use session::{SessionSecret, SessionSecretError, Sessions};
 pub use stranger::{Excess, PerSource, Source, Strangers, Visit};
 pub use tools::ToolSet;
 pub use usage::{Allowance, Hold, Limited, Slot, Standing};
@@ -192,7 +196,7 @@ mod tests {
     }
 
     fn client(id: &str, keys: Vec<KeyRow>) -> ClientRow {
-        ClientRow { tools: ToolSet::All, keys, ..ClientRow::new(ClientId::parse(id).unwrap()) }
+        ClientRow { policy: Policy::All, keys, ..ClientRow::new(ClientId::parse(id).unwrap()) }
     }
 
     fn who(access: &Access, keys: &[&[u8]], now: SystemTime) -> Result<String, Reject> {

@@ -4,6 +4,7 @@
 
 mod certs;
 mod check;
+mod explain;
 mod failure;
 mod healthcheck;
 mod keys;
@@ -43,6 +44,8 @@ enum Command {
     Serve,
     /// Read everything that `serve` would read, cross-check it, and say what is wrong
     Check(check::Check),
+    /// Say whether a client may do something, and which line of the keys file decides
+    Explain(explain::Explain),
     /// Make certificates
     #[command(subcommand)]
     Certs(certs::Certs),
@@ -91,6 +94,7 @@ impl Command {
         match self {
             Command::Serve => Ok(crate::serve::run(config)?),
             Command::Check(check) => check.run(config),
+            Command::Explain(explain) => explain.run(config),
             Command::Certs(certs) => certs.run(),
             Command::Keys(keys) => keys.run(config),
             Command::Healthcheck => healthcheck::run(config),

@@ -8,6 +8,7 @@ pub mod keys_edit;
 pub mod keys_file;
 pub mod moment;
 mod reader;
+pub mod session_secret;
 pub mod settings;
 
 pub use error::ConfigError;

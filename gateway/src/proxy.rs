@@ -11,12 +11,15 @@ mod ratelimit;
 pub mod refusal;
 pub mod reply;
 pub mod routes;
+mod session;
+pub mod sieve;
+mod sifting;
 pub mod target;
 pub mod ward;
 
-use crate::access::{Hold, Limited, Memory, Network, Paid, Permit, Principal, Strangers, Uptime};
+use crate::access::{Decision, Hold, Limited, Memory, Network, Paid, Permit, Principal, Sessions, Strangers, Uptime};
 use crate::clock::Clock;
-use crate::mcp::{Call, Method as Rpc, Mirrored};
+use crate::mcp::{Call, ListKind, Method as Rpc, Mirrored};
 use crate::record::{Exchange, Follow, HttpMethod, Live, Recorder};
 use crate::reject::Reject;
 use crate::upstream::{Failure, Reply, Trip, Upstream, write_chunk, write_last_chunk};
@@ -34,8 +37,9 @@ use hyper::body::Incoming;
 use origin::{Origins, cors};
 use ratelimit::RateLimit;
 use refusal::{Refusal, X_REQUEST_ID};
-use reply::{Relay, ReplyBody, X_API_KEY_EXPIRES};
+use reply::{Relay, ReplyBody, Source, X_API_KEY_EXPIRES};
 use routes::{Route, Routes};
+use sieve::{Lists, Sieve};
 use std::borrow::Cow;
 use std::cell::Cell;
 use std::net::SocketAddr;
@@ -64,6 +68,10 @@ pub struct Gateway {
     pub recorder: Rc<Recorder>,
     /// Largest request body, in bytes.
     pub max_body: u64,
+    /// Largest list that is cut down to what a client may use, in bytes.
+    pub max_list: usize,
+    /// Whose a session is.
+    pub sessions: Arc<Sessions>,
     /// How long before a key's end its replies say when that is.
     pub expiry_notice: Duration,
     /// This worker's deadlines.
@@ -187,7 +195,7 @@ impl Gateway {
         fields.unambiguous()?;
         let forwarded = door.says_of(sender);
         let Some(principal) = principal else {
-            let caller = Caller { principal: None, exchange, forwarded: &forwarded };
+            let caller = Caller { principal: None, exchange, session: None, forwarded: &forwarded };
             let mut letter = self.letter(&request, &fields, &caller);
             letter.keep(request.headers, false);
             return Ok(Onward::Letter(letter));
@@ -195,12 +203,13 @@ impl Gateway {
         if fields.upgrade {
             return Err(Reject::Upgrade.into());
         }
+        let session = self.own_session(fields.session, principal.client())?;
         exchange.holds(principal.admit(promised(&request))?);
         let policy = principal.client().has_policy();
         if policy {
             media::judgeable(&request)?;
         }
-        let caller = Caller { principal: Some(principal), exchange, forwarded: &forwarded };
+        let caller = Caller { principal: Some(principal), exchange, session, forwarded: &forwarded };
         let mut letter = self.letter(&request, &fields, &caller);
         letter.keep(request.headers, policy);
         Ok(Onward::Letter(letter))
@@ -254,13 +263,15 @@ impl Gateway {
         self.upstream.send(method, text, room, rest)
     }
 
-    fn relay(&self, reply: Reply, mut exchange: Exchange) -> Response<ReplyBody> {
+    /// Passes a reply on, its events through a sieve if there is one.
+    fn relay(&self, reply: Reply, sieve: Option<Box<Sieve>>, mut exchange: Exchange) -> Response<ReplyBody> {
         const NO: HeaderValue = HeaderValue::from_static("no");
         let Reply { status, mut headers, events, body, deadline } = reply;
         if events {
             headers.insert("x-accel-buffering", NO);
         }
         exchange.relayed(status, events);
+        let body = Source::new(body, sieve, self.max_list);
         let relay = Relay::new(body, events, exchange, deadline, self.closing.clone(), &self.handover);
         let mut response = Response::new(ReplyBody::Relayed(relay));
         *response.status_mut() = status;
@@ -327,11 +338,16 @@ impl Dress {
     }
 }
 
-/// What the message asks, whether its sender may ask it, and whether it can pay. Without a policy the body is only
-/// observed.
-fn judge(exchange: &mut Exchange, dress: &mut Dress, letter: &Letter, asked: &Asked) -> Result<Paid, Refusal> {
+/// What the message asks, whether its sender may ask it, and whether it can pay; then which lists the reply may bring that
+/// are not for its sender as they are. Without a policy the body is only observed.
+fn judge(
+    exchange: &mut Exchange,
+    dress: &mut Dress,
+    letter: &Letter,
+    asked: &Asked,
+) -> Result<(Paid, Option<Lists>), Refusal> {
     if letter.public {
-        return Ok(Permit::public().charge(None, None)?);
+        return Ok((Permit::public().charge(None, None)?, None));
     }
     let live = exchange.live();
     let principal = exchange.proof().and_then(|proof| live.access.recall(proof)).ok_or(Reject::Denied)?;
@@ -339,7 +355,9 @@ fn judge(exchange: &mut Exchange, dress: &mut Dress, letter: &Letter, asked: &As
         Asked::Whole(bytes, _) => bytes,
         Asked::Nothing | Asked::Streamed(_) => {
             dress.limits = RateLimit::of(principal.client(), None, None);
-            return Ok(principal.authorize(None)?.charge(Some(&principal), None)?);
+            let permit = decided(exchange, principal.authorize(None))?;
+            let lists = (principal.client().policy().reads() && letter.method == Method::GET).then_some(Lists::Any);
+            return Ok((permit.charge(Some(&principal), None)?, lists));
         }
     };
     if !letter.policy {
@@ -347,14 +365,28 @@ fn judge(exchange: &mut Exchange, dress: &mut Dress, letter: &Letter, asked: &As
         if let Some(call) = &call {
             exchange.asks(call);
         }
-        return Ok(principal.authorize(call.as_ref())?.charge(Some(&principal), call.as_ref())?);
+        let permit = decided(exchange, principal.authorize(call.as_ref()))?;
+        return Ok((permit.charge(Some(&principal), call.as_ref())?, None));
     }
     let call = Call::judge(body).map_err(|_| Reject::Envelope)?;
     exchange.asks(&call);
     let paid = mirrored(&letter.fields, &call).map_err(Refusal::from).and_then(|()| bill(exchange, &principal, &call));
     let tool = call.name().filter(|_| call.method() == Rpc::ToolsCall);
     dress.limits = RateLimit::of(principal.client(), tool, paid.as_ref().err().map(|refusal| refusal.reject));
-    paid.map_err(|refusal| Refusal { id: call.id().map(Into::into), ..refusal })
+    let paid = paid.map_err(|refusal| Refusal { id: call.id().map(Into::into), ..refusal })?;
+    Ok((paid, lists(letter, &principal, &call)))
+}
+
+/// Which lists may come where a call is answered.
+fn lists(letter: &Letter, principal: &Principal<'_>, call: &Call<'_>) -> Option<Lists> {
+    let resumes = || letter.fields.contains_key("last-event-id").then_some(Lists::Any);
+    let lists = || ListKind::asked_by(call.method()).map(Lists::Asked).or_else(resumes);
+    principal.client().policy().reads().then(lists).flatten()
+}
+
+fn decided(exchange: &mut Exchange, decision: Decision) -> Result<Permit, Reject> {
+    exchange.decided(decision);
+    decision.permit()
 }
 
 /// What a request will hold, as far as its head tells. [`bill`] knows better once the message has been read.
@@ -366,7 +398,7 @@ fn promised(request: &Parts) -> Hold {
 /// Has a call permitted, gives it the slot that it should hold, and takes what it costs, last of all: what is refused costs
 /// nothing.
 fn bill(exchange: &mut Exchange, principal: &Principal<'_>, call: &Call<'_>) -> Result<Paid, Refusal> {
-    let permit = principal.authorize(Some(call))?;
+    let permit = decided(exchange, principal.authorize(Some(call)))?;
     let hold = if call.method() == Rpc::SubscriptionsListen { Hold::Stream } else { Hold::Flight };
     if exchange.held() != Some(hold) {
         exchange.holds(principal.admit(hold)?);

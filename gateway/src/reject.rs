@@ -67,6 +67,10 @@ pub enum Reject {
     UpstreamClosed,
     /// The upstream's answer breaks the rules of HTTP/1.1.
     UpstreamInvalid,
+    /// The upstream's answer may be a list, and cannot be cut down to what its reader may use.
+    ListUnreadable,
+    /// The upstream's list is larger than `limits.max_list`.
+    ListTooLarge,
     /// The gateway is at its limit of requests in flight.
     Overload,
     /// The upstream sent no response head within `upstream.head_timeout`.
@@ -92,7 +96,7 @@ const INVALID_KEY: &str = "Invalid API key";
 
 impl Reject {
     /// All refusals, in the order of their declaration; a metric has a slot for each.
-    pub const ALL: [Reject; 32] = [
+    pub const ALL: [Reject; 34] = [
         Reject::Target,
         Reject::HeaderName,
         Reject::TooManyFields,
@@ -122,6 +126,8 @@ impl Reject {
         Reject::UpstreamUnreachable,
         Reject::UpstreamClosed,
         Reject::UpstreamInvalid,
+        Reject::ListUnreadable,
+        Reject::ListTooLarge,
         Reject::Overload,
         Reject::HeadTimeout,
         Reject::BodyIncomplete,
@@ -161,6 +167,8 @@ impl Reject {
             Reject::UpstreamUnreachable => row(S::BAD_GATEWAY, -32010, "upstream_unreachable", "The MCP server behind this gateway cannot be reached."),
             Reject::UpstreamClosed => row(S::BAD_GATEWAY, -32010, "upstream_closed", "The MCP server behind this gateway closed the connection before it answered."),
             Reject::UpstreamInvalid => row(S::BAD_GATEWAY, -32010, "upstream_invalid", "The MCP server behind this gateway sent an invalid answer."),
+            Reject::ListUnreadable => row(S::BAD_GATEWAY, -32010, "list_unreadable", "The MCP server behind this gateway sent a list that cannot be cut down to what this client may use."),
+            Reject::ListTooLarge => row(S::BAD_GATEWAY, -32010, "list_too_large", "The MCP server behind this gateway sent a list that is too large to be cut down to what this client may use."),
             Reject::Overload => row(S::SERVICE_UNAVAILABLE, -32011, "overload", "The gateway has too many requests in flight. Try again."),
             Reject::HeadTimeout => row(S::GATEWAY_TIMEOUT, -32012, "head_timeout", "The MCP server behind this gateway did not answer in time."),
             Reject::BodyIncomplete => row(S::BAD_REQUEST, -32600, "body_incomplete", "The request body ended before it was complete."),

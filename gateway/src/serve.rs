@@ -12,9 +12,9 @@ mod worker;
 
 pub use drain::Phase;
 
-use crate::access::{Access, Network, Strangers};
+use crate::access::{Access, Network, Sessions, Strangers};
 use crate::config::settings::{Settings, Upstream as UpstreamSettings};
-use crate::config::{ConfigError, keys_file};
+use crate::config::{ConfigError, keys_file, session_secret};
 use crate::proxy::origin::Origins;
 use crate::proxy::routes::Routes;
 use crate::record::{Certificate, Live, Meters, Metrics};
@@ -99,6 +99,7 @@ struct Shared {
     upstream: UpstreamSettings,
     connector: Option<crate::upstream::Connector>,
     limits: crate::config::settings::Limits,
+    sessions: Arc<Sessions>,
     expiry_notice: Duration,
 }
 
@@ -213,8 +214,16 @@ fn share(settings: &Settings, terms: Terms, access: Access, workers: usize) -> R
         connector: remote::connector(&settings.upstream)?,
         upstream: settings.upstream.clone(),
         limits: settings.limits.clone(),
+        sessions: Arc::new(sessions(settings)?),
         expiry_notice: settings.expiry_notice,
     })
+}
+
+fn sessions(settings: &Settings) -> Result<Sessions, ServeError> {
+    match &settings.session_secret_file {
+        Some(file) => Ok(Sessions::shared(session_secret::read(file)?)),
+        None => Sessions::alone().ok_or_else(|| io::Error::other("the system gives no random numbers").into()),
+    }
 }
 
 fn certificate(identity: &Identity) -> Certificate {

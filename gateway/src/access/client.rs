@@ -1,8 +1,7 @@
 //! A client, the principal that a credential proves, and the permit that a call earns.
 
-use super::{Allowance, Hold, Key, KeyRow, Limited, Limits, Network, Slot, ToolSet, Uptime};
-use crate::mcp::{Call, Method};
-use crate::reject::Reject;
+use super::{Allowance, Decision, Hold, Key, KeyRow, Limited, Limits, Network, Policy, Slot, Uptime};
+use crate::mcp::Call;
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -45,8 +44,8 @@ impl fmt::Display for ClientId {
 pub struct ClientRow {
     /// Its name.
     pub id: ClientId,
-    /// The tools it may call.
-    pub tools: ToolSet,
+    /// What it may do.
+    pub policy: Policy,
     /// How much it may use.
     pub limits: Limits,
     /// Where it may come from; anywhere if this is not written.
@@ -58,7 +57,7 @@ pub struct ClientRow {
 impl ClientRow {
     /// A client of whom nothing is written but the name.
     pub fn new(id: ClientId) -> Self {
-        Self { id, tools: ToolSet::default(), limits: Limits::default(), allow_from: None, keys: Vec::new() }
+        Self { id, policy: Policy::default(), limits: Limits::default(), allow_from: None, keys: Vec::new() }
     }
 }
 
@@ -67,7 +66,7 @@ impl ClientRow {
 pub struct Client {
     slot: usize,
     id: ClientId,
-    tools: ToolSet,
+    policy: Policy,
     /// Boxed, because most clients have none.
     allowance: Option<Box<Allowance>>,
     allow_from: Option<Box<[Network]>>,
@@ -76,9 +75,9 @@ pub struct Client {
 impl Client {
     /// Of its row; `previous` is what it has used of its limits.
     pub(super) fn new(slot: usize, row: ClientRow, previous: Option<&Allowance>) -> Self {
-        let ClientRow { id, tools, limits, allow_from, keys: _ } = row;
+        let ClientRow { id, policy, limits, allow_from, keys: _ } = row;
         let allowance = Allowance::new(limits, previous);
-        Self { slot, id, tools, allowance, allow_from: allow_from.map(Into::into) }
+        Self { slot, id, policy, allowance, allow_from: allow_from.map(Into::into) }
     }
 
     /// Its place in the snapshot; meters are kept by it.
@@ -91,9 +90,9 @@ impl Client {
         &self.id
     }
 
-    /// The tools it may call.
-    pub fn tools(&self) -> &ToolSet {
-        &self.tools
+    /// What it may do.
+    pub fn policy(&self) -> &Policy {
+        &self.policy
     }
 
     /// Its limits and how much of them is used, if it has any.
@@ -113,9 +112,9 @@ impl Client {
     }
 
     /// Whether its calls must be read strictly before they may pass. What a message costs, and which slot it holds, depends
-    /// on what it says, so limits need that as much as a list of tools.
+    /// on what it says, so limits need that as much as rules.
     pub fn has_policy(&self) -> bool {
-        self.tools != ToolSet::All || self.allowance.is_some()
+        self.policy.reads() || self.allowance.is_some()
     }
 }
 
@@ -155,15 +154,8 @@ impl<'a> Principal<'a> {
     }
 
     /// Whether it may make this call. `None` stands for a request without a message, such as GET or DELETE.
-    ///
-    /// # Errors
-    /// [`Reject::Denied`], alike for a tool that is not allowed and one that does not exist.
-    pub fn authorize(&self, call: Option<&Call<'_>>) -> Result<Permit, Reject> {
-        let tool = call.filter(|c| c.method() == Method::ToolsCall).map(|c| c.name().unwrap_or_default());
-        match tool {
-            Some(tool) if !self.client.tools.allows(tool) => Err(Reject::Denied),
-            _ => Ok(Permit(())),
-        }
+    pub fn authorize(&self, call: Option<&Call<'_>>) -> Decision {
+        self.client.policy.judge(call).decision()
     }
 }
 
@@ -174,7 +166,7 @@ pub struct Proof {
     pub(super) key: usize,
 }
 
-/// Leave to make one call. Only [`Principal::authorize`] and a public route make one.
+/// Leave to make one call. Only a [`Decision`] and a public route make one.
 #[derive(Debug)]
 pub struct Permit(());
 
@@ -183,6 +175,11 @@ pub struct Permit(());
 pub struct Paid(Permit);
 
 impl Permit {
+    /// For a message that a policy allows.
+    pub(super) fn earned() -> Self {
+        Permit(())
+    }
+
     /// For a route that the settings open to everybody.
     pub(crate) fn public() -> Self {
         Permit(())

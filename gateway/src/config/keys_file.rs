@@ -2,12 +2,15 @@
 //! member.
 
 mod limits;
+mod roles;
 mod rows;
 
 use super::error::ConfigError;
 use super::reader;
+use crate::access::policy::Role;
 use crate::access::{ClientRow, KeyId};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::SystemTime;
 
 /// Reads a keys file.
@@ -16,11 +19,19 @@ use std::time::SystemTime;
 /// A file that cannot be read, the first thing in it that is not as it should be (one bad row refuses the file), and a
 /// file that names no client.
 pub fn read(file: &Path) -> Result<Vec<ClientRow>, ConfigError> {
+    Ok(read_all(file)?.clients)
+}
+
+/// Reads a keys file with what it says for people.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_all(file: &Path) -> Result<Written, ConfigError> {
     if let Ok(false) = file.try_exists() {
         let why = "there is no such file; `gateway keys new CLIENT --tools all` makes it, with a client and its key";
         return Err(ConfigError::of_file(file, why));
     }
-    parse(&reader::text_of(file)?, file)
+    peopled(Written::read(file)?, file)
 }
 
 /// Reads the text of the keys file `file`.
@@ -28,13 +39,16 @@ pub fn read(file: &Path) -> Result<Vec<ClientRow>, ConfigError> {
 /// # Errors
 /// As [`read`].
 pub fn parse(text: &str, file: &Path) -> Result<Vec<ClientRow>, ConfigError> {
-    let clients = Written::parse(text, file)?.clients;
-    if clients.is_empty() {
+    Ok(peopled(Written::parse(text, file)?, file)?.clients)
+}
+
+fn peopled(written: Written, file: &Path) -> Result<Written, ConfigError> {
+    if written.clients.is_empty() {
         let why =
             "names no client, so nobody could get in; `gateway keys new CLIENT --tools all` makes one and its key";
         return Err(ConfigError::of_file(file, why));
     }
-    Ok(clients)
+    Ok(written)
 }
 
 /// What is unwise about the file, though it can be used.
@@ -54,8 +68,12 @@ pub fn warnings(file: &Path) -> Vec<ConfigError> {
 pub struct Written {
     /// The clients, in the order of the file.
     pub clients: Vec<ClientRow>,
+    /// The roles, in the order of the file, whether clients have them or not.
+    pub roles: Vec<Arc<Role>>,
     /// One for each key, in the order of the file.
     pub remarks: Vec<Remark>,
+    /// The line in which each client begins, in the order of the file.
+    pub lines: Vec<u32>,
 }
 
 /// What the file says of a key for people: nothing here decides anything.
@@ -63,6 +81,8 @@ pub struct Written {
 pub struct Remark {
     /// The key.
     pub id: KeyId,
+    /// The line in which it begins.
+    pub line: u32,
     /// When it was made.
     pub created_at: Option<SystemTime>,
     /// When it was switched off.

@@ -6,7 +6,7 @@
 mod text;
 mod value;
 
-pub(super) use text::text_of;
+pub(super) use text::{text_of, unreadable};
 pub(super) use value::Value;
 
 use super::error::{ConfigError, Place};
@@ -39,6 +39,11 @@ impl<'a> Source<'a> {
     /// The same source with sentences of its own about some unknown members.
     pub(super) fn advised(self, advice: Advice) -> Self {
         Self { advice, ..self }
+    }
+
+    /// The text that places are counted in: without a byte order mark.
+    pub(super) fn text(self) -> &'a str {
+        self.text
     }
 
     /// Reads the text as TOML; the result is the root table.
@@ -180,6 +185,11 @@ impl<'a> Table<'a> {
         let value = |value| Value::new(self.source, member.to_owned(), value);
         let text = |name: Spanned<_>| Spanned::new(name.span(), DeValue::String(name.into_inner()));
         Ok(members.into_iter().map(|(name, entry)| (value(text(name)), value(entry))).collect())
+    }
+
+    /// Where the table begins in the text, in bytes.
+    pub(super) fn offset(&self) -> usize {
+        self.span.start
     }
 
     /// A complaint about the whole table.

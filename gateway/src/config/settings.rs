@@ -28,6 +28,8 @@ pub struct Settings {
     pub keys_file: PathBuf,
     /// `keys.expiry_notice`, default 14 d: how long before a key's end its replies say when that is; zero is never.
     pub expiry_notice: Duration,
+    /// `keys.session_secret_file`, none by default: what tells whose a session is, on all replicas alike.
+    pub session_secret_file: Option<PathBuf>,
     /// The MCP server behind the gateway.
     pub upstream: Upstream,
     /// Paths and who may use them.
@@ -141,6 +143,9 @@ pub struct Routes {
 pub struct Limits {
     /// Largest request body in bytes, default 4 MiB (written as a number or as text such as `"4MiB"`).
     pub max_body: u64,
+    /// Largest list that is cut down to what a client may use, and largest event of a stream that may hold one, in bytes,
+    /// default 4 MiB.
+    pub max_list: u64,
     /// Longest TLS handshake, default 10 s.
     pub handshake_timeout: Duration,
     /// What one address may do before it has proved who it is: `failures_per_address`, default 60/min.

@@ -3,11 +3,13 @@
 use super::asked::{Asked, Whole};
 use super::refusal::Refusal;
 use super::reply::ReplyBody;
+use super::sieve::{Lists, Sieve};
+use super::sifting::{Sifted, Sifting};
 use super::{Dress, Gateway, Letter, echoes, echoing, headers, judge, refuse, refused};
 use crate::clock::Deadline;
 use crate::record::Exchange;
 use crate::reject::Reject;
-use crate::upstream::{Reply, Streamed, Trip};
+use crate::upstream::{Streamed, Trip};
 use http::Response;
 use http_body::Body as HttpBody;
 use hyper::body::Incoming;
@@ -30,12 +32,16 @@ pub(super) struct Delivery {
     gateway: Rc<Gateway>,
     /// Taken when the answer is there.
     record: Option<(Exchange, Dress)>,
+    /// Which lists the reply may bring that have to be cut down.
+    lists: Option<Lists>,
     stage: Stage,
 }
 
 enum Stage {
     Reading(Reading),
     Fetching(Trip<Incoming>),
+    /// Boxed: everybody else would make room for it.
+    Sifting(Box<Sifting>),
     Discarding(Discarding),
 }
 
@@ -44,7 +50,7 @@ impl Delivery {
     pub(super) fn new(gateway: &Rc<Gateway>, exchange: Exchange, dress: Dress, letter: Letter, body: Incoming) -> Self {
         let body = (!letter.public).then_some(body);
         let stage = Stage::Reading(Reading { letter, body, whole: Whole::default() });
-        Self { gateway: gateway.clone(), record: Some((exchange, dress)), stage }
+        Self { gateway: gateway.clone(), record: Some((exchange, dress)), lists: None, stage }
     }
 
     /// For a request that is refused by its head, but whose body has to come in first. An h2 stream whose reply ends
@@ -59,7 +65,7 @@ impl Delivery {
         let mut deadline = gateway.clock.deadline();
         deadline.arm(PATIENCE);
         let stage = Stage::Discarding(Discarding { refusal, body, left: WHOLE, kept: Whole::default(), deadline });
-        Self { gateway: gateway.clone(), record: Some((exchange, dress)), stage }
+        Self { gateway: gateway.clone(), record: Some((exchange, dress)), lists: None, stage }
     }
 }
 
@@ -67,12 +73,11 @@ impl Future for Delivery {
     type Output = Response<ReplyBody>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Response<ReplyBody>> {
-        let Self { gateway, record, stage } = &mut *self;
-        let (exchange, dress) = record.as_mut().expect(POLLED);
-        let fetched = ready!(stage.poll(gateway, exchange, dress, cx));
+        let Self { gateway, record, lists, stage } = &mut *self;
+        let fetched = ready!(stage.poll(gateway, record.as_mut().expect(POLLED), lists, cx));
         let (exchange, dress) = record.take().expect(POLLED);
         Poll::Ready(match fetched {
-            Ok(reply) => dress.on(gateway.relay(reply, exchange)),
+            Ok((reply, sieve)) => dress.on(gateway.relay(reply, sieve, exchange)),
             Err(refusal) => refuse(&refusal, exchange, dress),
         })
     }
@@ -85,23 +90,30 @@ impl Stage {
     fn poll(
         &mut self,
         gateway: &Rc<Gateway>,
-        exchange: &mut Exchange,
-        dress: &mut Dress,
+        (exchange, dress): &mut (Exchange, Dress),
+        lists: &mut Option<Lists>,
         cx: &mut Context<'_>,
-    ) -> Poll<Result<Reply, Refusal>> {
+    ) -> Poll<Result<Sifted, Refusal>> {
         loop {
             match self {
                 Stage::Reading(reading) => {
                     let asked = ready!(reading.poll(gateway.max_body, cx))?;
-                    let paid = judge(exchange, dress, &reading.letter, &asked)?;
+                    let (paid, may_come) = judge(exchange, dress, &reading.letter, &asked)?;
+                    *lists = may_come;
                     exchange.sent();
                     let letter = std::mem::take(&mut reading.letter);
                     *self = Stage::Fetching(gateway.forward(paid, letter, asked));
                 }
                 Stage::Fetching(trip) => {
-                    let fetched = ready!(Pin::new(trip).poll(cx));
-                    return Poll::Ready(fetched.map_err(|failure| refused(&failure)));
+                    let mut reply = ready!(Pin::new(trip).poll(cx)).map_err(|failure| refused(&failure))?;
+                    gateway.give_session(&mut reply.headers, exchange)?;
+                    let Some((lists, client)) = lists.zip(exchange.client()) else {
+                        return Poll::Ready(Ok((reply, None)));
+                    };
+                    let sieve = Sieve::new(client.policy().clone(), lists);
+                    *self = Stage::Sifting(Box::new(Sifting::new(reply, sieve, gateway.max_list)));
                 }
+                Stage::Sifting(sifting) => return sifting.poll(cx),
                 Stage::Discarding(discarding) => {
                     ready!(discarding.poll(cx));
                     return Poll::Ready(Err(echoing(discarding.refusal.clone(), discarding.kept.bytes())));

@@ -22,6 +22,8 @@ pub struct Fields<'a> {
     pub origin: Sole<'a>,
     /// `X-API-Key`.
     pub api_key: Sole<'a>,
+    /// `Mcp-Session-Id`.
+    pub session: Sole<'a>,
     /// Whether the client asks for another protocol on this connection.
     pub upgrade: bool,
     /// Whether a browser asks what it may send.
@@ -31,6 +33,7 @@ pub struct Fields<'a> {
     ambiguous: bool,
     nominates: bool,
     passing: u128,
+    codings: u128,
 }
 
 /// What becomes of a field.
@@ -45,6 +48,9 @@ enum Fate {
     Host,
     Origin,
     ApiKey,
+    Session,
+    /// `Accept-Encoding`, which is passed on unless the reply has to be read here.
+    Coding,
     Connection,
     Upgrade,
     AsksMethod,
@@ -73,6 +79,8 @@ impl<'a> Fields<'a> {
                 Fate::Host => fields.host.add(value.as_bytes()),
                 Fate::Origin => fields.origin.add(value.as_bytes()),
                 Fate::ApiKey => fields.api_key.add(value.as_bytes()),
+                Fate::Session => fields.session.add(value.as_bytes()),
+                Fate::Coding => fields.codings |= 1 << index,
                 Fate::Connection => fields.nominates |= !is_keep_alive(value),
                 Fate::Upgrade => fields.upgrade = true,
                 Fate::Trailer => fields.trailers = true,
@@ -112,6 +120,8 @@ pub struct Caller<'a> {
     pub principal: Option<Principal<'a>>,
     /// Whose record says the request id.
     pub exchange: &'a Exchange,
+    /// What the upstream calls the session that it is in.
+    pub session: Option<&'a [u8]>,
     /// The rendered `X-Forwarded-*` lines of the connection.
     pub forwarded: &'a [u8],
 }
@@ -138,14 +148,22 @@ pub fn write_head(request: &Parts, fields: &Fields<'_>, host: &str, caller: &Cal
         ],
     );
     let nominated = if fields.nominates { nominated(&request.headers) } else { Vec::new() };
+    let read_here = caller.principal.is_some_and(|principal| principal.client().policy().reads());
+    let passing = if read_here { fields.passing } else { fields.passing | fields.codings };
     for (index, (name, value)) in request.headers.iter().enumerate() {
-        if fields.passing >> index & 1 == 1 && !nominated.contains(name) {
+        if passing >> index & 1 == 1 && !nominated.contains(name) {
             put(out, &[name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"]);
         }
     }
     if let Some(principal) = &caller.principal {
         let (client, key) = (principal.client().id().as_str(), principal.key().id().as_str());
         put(out, &[b"x-client-id: ", client.as_bytes(), b"\r\nx-key-id: ", key.as_bytes(), b"\r\n"]);
+    }
+    if let Some(session) = caller.session {
+        put(out, &[b"mcp-session-id: ", session, b"\r\n"]);
+    }
+    if read_here {
+        out.extend_from_slice(b"accept-encoding: identity\r\n");
     }
     put(out, &[b"x-request-id: ", &caller.exchange.request_id(), b"\r\n", caller.forwarded]);
 }
@@ -209,11 +227,11 @@ fn nominated(headers: &HeaderMap) -> Vec<HeaderName> {
 fn fate(name: &HeaderName) -> Fate {
     match *name {
         header::ACCEPT
-        | header::ACCEPT_ENCODING
         | header::ACCEPT_LANGUAGE
         | header::CONTENT_TYPE
         | header::USER_AGENT
         | header::CACHE_CONTROL => Fate::Pass,
+        header::ACCEPT_ENCODING => Fate::Coding,
         header::HOST => Fate::Host,
         header::ORIGIN => Fate::Origin,
         header::CONNECTION => Fate::Connection,
@@ -231,6 +249,7 @@ fn fate(name: &HeaderName) -> Fate {
 fn fate_of_other(name: &str) -> Fate {
     match name {
         "x-api-key" => Fate::ApiKey,
+        "mcp-session-id" => Fate::Session,
         _ if name.starts_with("mcp-") => Fate::Pass, // MCP lets a tool name any token here
         "keep-alive" | "proxy-connection" | "http2-settings" => Fate::Drop,
         _ if is_ours(name.as_bytes()) => Fate::Drop,
@@ -276,7 +295,6 @@ mod tests {
             "accept",
             "content-type",
             "mcp-protocol-version",
-            "mcp-session-id",
             "last-event-id",
             "mcp-method",
             "mcp-name",
@@ -287,7 +305,6 @@ mod tests {
             "user-agent",
             "x_custom",
             "x-custom",
-            "accept-encoding",
         ];
         for name in pass {
             assert_eq!(fate_of(name), Fate::Pass, "{name}");
@@ -325,7 +342,7 @@ mod tests {
         ] {
             assert_eq!(fate_of(name), Fate::Ambiguous, "{name}");
         }
-        for name in ["x-api-key", "host", "origin", "connection", "upgrade"] {
+        for name in ["x-api-key", "host", "origin", "connection", "upgrade", "mcp-session-id", "accept-encoding"] {
             assert_ne!(fate_of(name), Fate::Pass, "{name}");
         }
     }

@@ -2,7 +2,7 @@
 
 use crate::reject::Reject;
 use http::Method;
-use http::header::{self, HeaderValue};
+use http::header::{self, HeaderMap, HeaderValue};
 use http::request::Parts;
 
 /// A body that a policy can read: exactly one JSON media type and no content coding.
@@ -17,6 +17,12 @@ pub(super) fn judgeable(request: &Parts) -> Result<(), Reject> {
     let json = types.next().is_some_and(|value| essence(value).eq_ignore_ascii_case(b"application/json"));
     let sane = json && types.next().is_none() && !headers.contains_key(header::CONTENT_ENCODING);
     if sane { Ok(()) } else { Err(Reject::MediaType) }
+}
+
+/// Whether a reply is JSON.
+pub(super) fn is_json(headers: &HeaderMap) -> bool {
+    let kind = headers.get(header::CONTENT_TYPE);
+    kind.is_some_and(|value| essence(value.as_bytes()).eq_ignore_ascii_case(b"application/json"))
 }
 
 fn essence(value: &[u8]) -> &[u8] {

@@ -1,7 +1,9 @@
 //! The body of a reply on its way to the client.
 
+use super::sieve::{Sieve, Sifted};
 use super::ward::{Handover, Ward};
 use crate::clock::Deadline;
+use crate::mcp::Flaw;
 use crate::mcp::sse::Boundary;
 use crate::record::{End, Exchange};
 use crate::upstream::{Body, Failure};
@@ -39,9 +41,60 @@ pub enum Broken {
     /// The upstream broke off.
     #[error(transparent)]
     Upstream(#[from] Failure),
+    /// The upstream sent something that may be a list and cannot be cut down to what its reader may use.
+    #[error("the upstream sent a list that cannot be read: {0}")]
+    Unreadable(#[from] Flaw),
     /// It had to end, and not between two events.
     #[error("the reply had to end in its middle")]
     Ended,
+}
+
+/// Where a relayed body comes from.
+pub enum Source {
+    /// As the upstream sends it.
+    Plain(Body),
+    /// With lists cut down on the way.
+    Sifted(Box<Sifted>),
+}
+
+impl Source {
+    /// Of which no event may be longer than `max_event` bytes if it comes through a sieve.
+    pub fn new(body: Body, sieve: Option<Box<Sieve>>, max_event: usize) -> Self {
+        match sieve {
+            None => Source::Plain(body),
+            Some(sieve) => Source::Sifted(Box::new(Sifted::new(body, *sieve, max_event))),
+        }
+    }
+
+    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
+        match self {
+            Source::Plain(body) => body.poll_frame(cx).map_err(Broken::Upstream),
+            Source::Sifted(sifted) => sifted.poll_frame(cx),
+        }
+    }
+
+    fn is_end(&self) -> bool {
+        match self {
+            Source::Plain(body) => body.is_end(),
+            Source::Sifted(sifted) => sifted.is_end(),
+        }
+    }
+
+    /// Whether the upstream has sent all of it.
+    fn has_arrived(&self) -> bool {
+        match self {
+            Source::Plain(body) => body.has_arrived(),
+            Source::Sifted(sifted) => sifted.has_arrived(),
+        }
+    }
+
+    /// Bytes that are still to come, if known.
+    fn exact(&self) -> Option<u64> {
+        match self {
+            Source::Plain(body) => body.exact(),
+            Source::Sifted(_) => None,
+        }
+    }
 }
 
 /// A relayed body with what watches over it.
@@ -50,7 +103,7 @@ pub enum Broken {
 /// events then ends as if the upstream had ended it; where a drain ends it, with a hint to come back first. Any other reply has 300 ms to become whole or to come to the end of an
 /// event, and is then broken off.
 pub struct Relay {
-    body: Body,
+    body: Source,
     exchange: Exchange,
     deadline: Deadline,
     closing: Rc<Cell<bool>>,
@@ -69,7 +122,7 @@ impl Relay {
     /// it; `closing` is set when the process can wait no longer. The task that polls this learns of it by `handover`, unless
     /// all of it is here: then nothing is kept open for it.
     pub fn new(
-        body: Body,
+        body: Source,
         events: bool,
         mut exchange: Exchange,
         deadline: Deadline,
@@ -108,10 +161,18 @@ impl Relay {
                 }
             }
             Poll::Ready(None) => self.exchange.ended(End::Complete),
-            Poll::Ready(Some(Err(_))) => self.exchange.ended(End::UpstreamCut),
+            Poll::Ready(Some(Err(broken))) => self.breaks(broken),
             Poll::Pending => drop(self.deadline.poll(cx)),
         }
-        polled.map_err(Broken::Upstream)
+        polled
+    }
+
+    #[cold]
+    fn breaks(&mut self, broken: &Broken) {
+        if matches!(broken, Broken::Unreadable(_)) {
+            tracing::warn!("a stream is broken off: {broken}");
+        }
+        self.exchange.ended(End::UpstreamCut);
     }
 
     fn passes(&mut self, data: &[u8]) {

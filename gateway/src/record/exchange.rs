@@ -3,7 +3,7 @@
 use super::requests::{Cell, HttpMethod};
 use super::tools::ToolNames;
 use super::{End, Live, Metrics, Outcome, Snapshot};
-use crate::access::{Hold, Key, Lease, LeaseEnd, Principal, Proof, Slot};
+use crate::access::{Client, Decision, Hold, Key, Lease, LeaseEnd, Principal, Proof, Slot};
 use crate::mcp::{Call, Method as Rpc};
 use crate::reject::Reject;
 use http::StatusCode;
@@ -65,6 +65,7 @@ pub struct Exchange {
     route: u16,
     method: HttpMethod,
     rpc: Option<Rpc>,
+    decision: Option<Decision>,
     outcome: Option<Outcome>,
     end: Option<End>,
     streaming: bool,
@@ -94,6 +95,7 @@ impl Exchange {
             route: u16::MAX,
             method,
             rpc: None,
+            decision: None,
             outcome: None,
             end: None,
             streaming: false,
@@ -182,6 +184,11 @@ impl Exchange {
         self.sent = u32::try_from(self.opened.elapsed().as_micros()).ok();
     }
 
+    /// Whether it may ask that, and by which rule.
+    pub fn decided(&mut self, decision: Decision) {
+        self.decision = Some(decision);
+    }
+
     /// The upstream's answer is passed on.
     pub fn relayed(&mut self, status: StatusCode, event_stream: bool) {
         self.outcome = Some(Outcome::Relayed(status));
@@ -204,6 +211,11 @@ impl Exchange {
     /// The gateway answered by itself, and it was no refusal.
     pub fn answered(&mut self, status: StatusCode) {
         self.outcome = Some(Outcome::Answered(status));
+    }
+
+    /// Who sent it, if that was proved.
+    pub fn client(&self) -> Option<&Client> {
+        self.principal().map(|principal| principal.client())
     }
 
     /// The key that was shown and accepted.
@@ -293,6 +305,7 @@ impl Exchange {
             method = self.method.as_str(),
             rpc = self.rpc.map(Rpc::as_str),
             tool = self.name.as_deref(),
+            decision = self.decision.map(tracing::field::display),
             status = outcome.status(),
             outcome = outcome.word(),
             end = end.map(End::word),

@@ -116,7 +116,7 @@ impl Meters {
         Self {
             clients: access.clients().iter().map(|client| of(client.id())).collect(),
             last_used: access.keys().map(|(_, key)| (key.id().clone(), last(key.id()))).collect(),
-            tools: previous.tools.with(access.clients().iter().flat_map(|client| client.tools().names())),
+            tools: previous.tools.with(access.clients().iter().flat_map(|client| client.policy().tool_names())),
         }
     }
 

@@ -113,6 +113,8 @@ impl Worker {
             upstream_host: settings.address.host().into(),
             recorder: Rc::new(Recorder::new(shared.metrics.clone(), index, [high, low])),
             max_body: shared.limits.max_body,
+            max_list: usize::try_from(shared.limits.max_list).unwrap_or(usize::MAX),
+            sessions: shared.sessions.clone(),
             expiry_notice: shared.expiry_notice,
             clock: clock.clone(),
             closing: Rc::default(),

@@ -60,6 +60,11 @@ impl Body {
         }
     }
 
+    /// Has a body that was read to its end go on with these bytes and trailers in place of what came.
+    pub fn replace(&mut self, bytes: Bytes, trailers: Option<HeaderMap>) {
+        (self.first, self.trailers) = (bytes, trailers.map(Box::new));
+    }
+
     /// Whether nothing more will come.
     pub fn is_end(&self) -> bool {
         self.framing.is_done() && self.first.is_empty() && self.trailers.is_none()

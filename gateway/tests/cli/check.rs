@@ -155,3 +155,45 @@ fn an_upstream_authority_is_read() {
     std::fs::copy(home.file("ca.pem"), home.file("up.pem")).unwrap();
     home.run(&["check"]).good();
 }
+
+#[test]
+fn roles_are_checked_against_clients_and_tools() {
+    let home = Home::complete();
+    home.write("gateway.toml", "[upstream]\ntools = [\"get_alerts\", \"get_forecast\"]");
+    let roles = "[role.used]\ntools = [\"get_*\", \"get_alert\", \"set_*\"]\n[role.idle]\ntools.deny = [\"x\"]\n";
+    let keys = KEYS.replace("tools = [\"get_alerts\"]", "roles = [\"used\"]");
+    home.write("keys.toml", &format!("{roles}{keys}"));
+    let ran = home.run(&["check"]);
+    ran.good();
+    let expected = [
+        "warning: keys.toml: role `used` may call `get_alert`, which is not among upstream.tools; did you mean `get_alerts`?",
+        "warning: keys.toml: role `used` may call `set_*`, and none of upstream.tools is like that",
+        "warning: keys.toml: role `idle` is of no client; give it to one, or remove it",
+        "warning: keys.toml: role `idle` denies `x`, which is not among upstream.tools",
+    ];
+    assert_eq!(ran.stderr.lines().collect::<Vec<_>>(), expected);
+    home.write("keys.toml", &format!("{roles}{}", KEYS.replace("tools = [\"get_alerts\"]", "roles = [\"usde\"]")));
+    home.run(&["check"])
+        .refused(64, "keys.toml:9:10: `client.roles` names a role that is not in this file; did you mean `used`?");
+}
+
+#[test]
+fn the_session_secret_is_read() {
+    use std::os::unix::fs::PermissionsExt;
+    let home = Home::complete();
+    home.write("gateway.toml", "[keys]\nsession_secret_file = \"session\"");
+    for command in ["check", "serve"] {
+        let _ = std::fs::remove_file(home.file("session"));
+        home.run(&[command]).refused(64, "session: there is no such file");
+        home.write("session", "too-short-S3cr3t");
+        let ran = home.run(&[command]);
+        ran.refused(64, "session: a session secret has 32 to 4096 bytes");
+        assert!(!ran.stderr.contains("S3cr3t"), "{ran:?}");
+    }
+    home.write("session", &"x".repeat(32));
+    let ran = home.run(&["check"]);
+    ran.good();
+    assert_eq!(ran.stderr, "");
+    std::fs::set_permissions(home.file("session"), std::fs::Permissions::from_mode(0o644)).unwrap();
+    assert!(home.run(&["check"]).stderr.contains("session: every user of this machine may read the session secret"));
+}

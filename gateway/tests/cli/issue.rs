@@ -2,7 +2,7 @@
 
 use crate::home::{Home, KEYS};
 use gateway::access::secret::{Form, Secret};
-use gateway::access::{KeyDigest, KeyState, ToolSet};
+use gateway::access::{KeyDigest, KeyState, Policy, ToolSet};
 use std::os::unix::fs::PermissionsExt;
 use std::time::{Duration, SystemTime};
 
@@ -34,7 +34,8 @@ fn an_unknown_client_is_made_only_if_that_is_said() {
     home.run(&["keys", "new", "phone", "--tools", "get_alerts, get_forecast"]).good();
     let access = home.access();
     let phone = access.clients().iter().find(|client| client.id().as_str() == "phone").unwrap();
-    assert_eq!(*phone.tools(), ToolSet::Only(["get_alerts".into(), "get_forecast".into()].into()));
+    let tools = ToolSet::Only(["get_alerts".into(), "get_forecast".into()].into());
+    assert_eq!(*phone.policy(), Policy::from(&tools));
     home.run(&["keys", "new", "phone", "--tools", "get_forecast,get_alerts"]).good();
     home.run(&["keys", "new", "phone", "--tools", "all"]).refused(64, "exists with other tools");
 }

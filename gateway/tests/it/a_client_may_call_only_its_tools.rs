@@ -2,7 +2,7 @@
 //! since what two parsers could read in two ways cannot be judged, and what is forwarded is the very bytes that were judged.
 //! Refusals carry the caller's id.
 
-use crate::harness::origin::ok;
+use crate::harness::origin::{Request, ok};
 use crate::harness::{Ask, Gateway, Key, Origin, Protocol};
 use serde_json::{Value, json};
 
@@ -15,8 +15,24 @@ struct Stage {
     nothing: Key,
 }
 
+const LISTS: [(&str, &str); 4] = [
+    ("tools/list", "tools"),
+    ("resources/list", "resources"),
+    ("resources/templates/list", "resourceTemplates"),
+    ("prompts/list", "prompts"),
+];
+
+/// A list for whoever asks for one.
+fn answer(request: &Request) -> Vec<u8> {
+    let message: Value = serde_json::from_slice(&request.body).unwrap_or_default();
+    match LISTS.iter().find(|(method, _)| message["method"] == *method) {
+        Some((_, array)) => ok(&json!({"jsonrpc": "2.0", "id": message["id"], "result": {*array: []}}).to_string()),
+        None => ok("{}"),
+    }
+}
+
 async fn stage() -> Stage {
-    let origin = Origin::answering(|_| ok("{}")).await;
+    let origin = Origin::answering(answer).await;
     let (alerts, nothing) = (Key::new(), Key::new());
     let setup = Gateway::before(&origin).client("alerts", "tools = [\"get_alerts\"]", &[&alerts]);
     let gateway = setup.client("nothing", "", &[&nothing]).start().await;
@@ -46,14 +62,16 @@ async fn and_is_refused_the_others_with_its_own_id() {
 }
 
 #[tokio::test]
-async fn while_everything_but_calls_passes() {
+async fn while_what_every_client_needs_passes_and_nothing_else() {
     let Stage { origin, gateway, alerts, nothing } = stage().await;
     let mut client = gateway.http1().await;
+    let ask = |key: &Key, method: &str| {
+        let params = json!({"name": "x", "uri": "x"});
+        Ask::message(&json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params})).key(&key.secret)
+    };
     for key in [&alerts, &nothing] {
-        for method in ["initialize", "ping", "tools/list", "resources/list", "prompts/get", "vendor/own"] {
-            let params = json!({"name": "x", "uri": "x"});
-            let message = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params});
-            client.ask(&Ask::message(&message).key(&key.secret)).await.with(200);
+        for method in ["initialize", "ping", "server/discover"].into_iter().chain(LISTS.map(|(method, _)| method)) {
+            client.ask(&ask(key, method)).await.with(200);
         }
         let notification = json!({"jsonrpc": "2.0", "method": "notifications/initialized"});
         client.ask(&Ask::message(&notification).key(&key.secret)).await.with(200);
@@ -62,7 +80,13 @@ async fn while_everything_but_calls_passes() {
             client.ask(&Ask::new(method, "/mcp").key(&key.secret)).await.with(200);
         }
     }
-    assert_eq!(origin.requests().len(), 20);
+    assert_eq!(origin.requests().len(), 22);
+    for key in [&alerts, &nothing] {
+        for method in ["prompts/get", "resources/read", "resources/subscribe", "logging/setLevel", "vendor/own"] {
+            client.ask(&ask(key, method)).await.refuses(403, -32003, json!(1));
+        }
+    }
+    assert_eq!(origin.requests().len(), 22);
 }
 
 #[tokio::test]

@@ -21,11 +21,17 @@ mod a_key_rotates_while_streams_run;
 #[cfg(test)]
 mod a_key_tells_when_it_ends;
 #[cfg(test)]
+mod a_list_shows_only_what_may_be_used;
+#[cfg(test)]
 mod a_new_certificate_drops_nobody;
 #[cfg(test)]
 mod a_revoked_key_ends_its_streams;
 #[cfg(test)]
+mod a_role_says_what_its_clients_may_do;
+#[cfg(test)]
 mod a_service_manager_hands_over_the_socket;
+#[cfg(test)]
+mod a_session_is_its_clients_alone;
 #[cfg(test)]
 mod a_silent_backend_is_504;
 #[cfg(test)]

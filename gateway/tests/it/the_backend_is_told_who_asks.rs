@@ -10,7 +10,6 @@ const PASSES: &[(&str, &str)] = &[
     ("accept", "application/json, text/event-stream"),
     ("content-type", "application/json; charset=utf-8"),
     ("mcp-protocol-version", "2026-07-28"),
-    ("mcp-session-id", "1868a90c-7d1f"),
     ("last-event-id", "42"),
     ("mcp-method", "ping"),
     ("mcp-name", "=?base64?R3LDvMOfZQ==?="),

@@ -5,7 +5,6 @@ use crate::harness::origin::ok;
 use crate::harness::{Ask, Gateway, Origin, Protocol, Reply};
 
 const HEAD: &str = "content-type: application/json\r\n\
-    mcp-session-id: 1868a90c\r\n\
     cache-control: private, max-age=3\r\n\
     allow: POST\r\n\
     x-custom: one\r\n\

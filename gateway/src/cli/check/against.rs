@@ -1,11 +1,12 @@
 //! Who loses and who gains access when one keys file takes another's place.
 
-use crate::access::{ClientId, ClientRow, KeyDigest, KeyRow, KeyState, ToolSet};
+use crate::access::policy::{Loss, Scope};
+use crate::access::{ClientId, ClientRow, KeyDigest, KeyRow, KeyState, Policy};
 use crate::cli::Failure;
 use crate::config::keys_file::Written;
 use crate::config::moment;
 use serde_json::{Value, json};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
 use std::time::SystemTime;
@@ -131,8 +132,8 @@ fn key_changes(changes: &mut Vec<Change>, was: &Owned<'_>, is: &Owned<'_>, now: 
 }
 
 fn clients(changes: &mut Vec<Change>, old: &[ClientRow], new: &[ClientRow]) {
-    let by_id = |rows: &[ClientRow]| -> BTreeMap<String, ToolSet> {
-        rows.iter().map(|row| (row.id.to_string(), row.tools.clone())).collect()
+    let by_id = |rows: &[ClientRow]| -> BTreeMap<String, Policy> {
+        rows.iter().map(|row| (row.id.to_string(), row.policy.clone())).collect()
     };
     let (was, is) = (by_id(old), by_id(new));
     for row in new {
@@ -148,12 +149,12 @@ fn clients(changes: &mut Vec<Change>, old: &[ClientRow], new: &[ClientRow]) {
     }
     let mut change =
         |effect, client: &str, why: String| changes.push(Change { effect, client: client.to_owned(), key: None, why });
-    for (client, tools) in &was {
+    for (client, before) in &was {
         match is.get(client) {
             None => change(Effect::Loses, client, "the client is removed".to_owned()),
             Some(now) => {
-                lost(tools, now).into_iter().for_each(|why| change(Effect::Loses, client, why));
-                lost(now, tools).into_iter().for_each(|why| change(Effect::Gains, client, why));
+                lost(before, now, " denied:").into_iter().for_each(|why| change(Effect::Loses, client, why));
+                lost(now, before, " no longer denied:").into_iter().for_each(|why| change(Effect::Gains, client, why));
             }
         }
     }
@@ -162,20 +163,34 @@ fn clients(changes: &mut Vec<Change>, old: &[ClientRow], new: &[ClientRow]) {
     }
 }
 
-/// The tools that `a` has and `b` has not, as a phrase.
-fn lost(a: &ToolSet, b: &ToolSet) -> Option<String> {
-    let list = |names: BTreeSet<&str>| names.into_iter().collect::<Vec<_>>().join(", ");
-    match (a, b) {
-        (_, ToolSet::All) => None,
-        (ToolSet::All, ToolSet::Only(names)) if names.is_empty() => Some("all tools".to_owned()),
-        (ToolSet::All, ToolSet::Only(names)) => {
-            Some(format!("all tools but {}", list(names.iter().map(|name| &**name).collect())))
-        }
-        (ToolSet::Only(a), ToolSet::Only(b)) => {
-            let gone: BTreeSet<_> = a.difference(b).map(|name| &**name).collect();
-            (!gone.is_empty()).then(|| format!("tools {}", list(gone)))
-        }
+/// What `a` allows and `b` does not, as a phrase; what `b` denies is `denied`.
+fn lost(a: &Policy, b: &Policy, denied: &str) -> Option<String> {
+    let nothing = Policy::default();
+    let (all, kept) = match (a, b) {
+        (_, Policy::All) => return None,
+        (Policy::Roles(_), Policy::Roles(_)) => (false, a.lost(b)),
+        (Policy::All, Policy::Roles(_)) => (true, b.lost(&nothing)),
+    };
+    let only_tools = kept.iter().all(|(_, scope, _)| *scope == Scope::Tools);
+    let listed = phrase(&kept, denied);
+    match (all, kept.is_empty()) {
+        (false, true) => None,
+        (false, false) => Some(listed),
+        (true, true) => Some("all tools".to_owned()),
+        (true, false) if only_tools => Some(format!("all {}", listed.replacen("tools", "tools but", 1))),
+        (true, false) => Some(format!("everything but {listed}")),
     }
+}
+
+fn phrase(lost: &[(Loss, Scope, &str)], denied: &str) -> String {
+    let of = |wanted: Loss, scope: Scope, verb: &str| {
+        let its = lost.iter().filter(|(loss, its, _)| (*loss, *its) == (wanted, scope));
+        let patterns = its.map(|(.., pattern)| *pattern).collect::<Vec<_>>().join(", ");
+        (!patterns.is_empty()).then(|| format!("{}{verb} {patterns}", scope.word()))
+    };
+    let gone = Scope::ALL.into_iter().filter_map(|scope| of(Loss::NotAllowed, scope, ""));
+    let denied = Scope::ALL.into_iter().filter_map(|scope| of(Loss::Denied, scope, denied));
+    gone.chain(denied).collect::<Vec<_>>().join("; ")
 }
 
 #[cfg(test)]
@@ -277,5 +292,28 @@ mod tests {
                 .collect::<Vec<_>>()
         );
         assert_eq!(lines(&new[..1], &[("a", "\"all\"", &[])]), ["+ client a: all tools but x"]);
+    }
+
+    #[test]
+    fn what_roles_give_comes_and_goes() {
+        let read = |role: &str, client: &str| {
+            let text = format!("[role.r]\n{role}\n[[client]]\nid = \"a\"\n{client}\n");
+            Written::parse(&text, Path::new("keys.toml")).unwrap().clients
+        };
+        let lines = |old: &[ClientRow], new: &[ClientRow]| -> Vec<String> {
+            between(old, new, moment::parse(NOW).unwrap()).iter().map(ToString::to_string).collect()
+        };
+        let all = read("", "tools = \"all\"");
+        let old = read("tools = [\"get_a\", \"get_b\", \"set\"]\nprompts = [\"p\"]", "roles = [\"r\"]");
+        let new = read("tools = {allow = [\"get_*\"], deny = [\"get_b\"]}", "roles = [\"r\"]");
+        assert_eq!(lines(&old, &old), Vec::<String>::new());
+        let there = ["- client a: tools set; prompts p; tools denied: get_b", "+ client a: tools get_*"];
+        assert_eq!(lines(&old, &new), there);
+        let back = ["- client a: tools get_*", "+ client a: tools set; prompts p; tools no longer denied: get_b"];
+        assert_eq!(lines(&new, &old), back);
+        let kept = "everything but tools get_a, get_b, set; prompts p";
+        assert_eq!(lines(&all, &old), [format!("- client a: {kept}")]);
+        assert_eq!(lines(&old, &all), [format!("+ client a: {kept}")]);
+        assert_eq!(lines(&old, &read("", "roles = [\"r\"]")), ["- client a: tools get_a, get_b, set; prompts p"]);
     }
 }

@@ -1,14 +1,18 @@
 //! What is wrong, and what is unwise.
 
-use crate::access::{ClientRow, KeyState, ToolSet};
+use crate::access::policy::{self, Role, Rule, Scope};
+use crate::access::{ClientRow, KeyState};
 use crate::cli::when;
-use crate::config::{ConfigError, Settings, keys_file, moment};
+use crate::config::keys_file::Written;
+use crate::config::{ConfigError, Settings, keys_file, moment, session_secret};
+use crate::mcp::ListKind;
 use crate::serve::tls::{Clients, Identity, TlsError};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use std::collections::BTreeSet;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 /// A key or certificate that ends sooner than this is a warning.
@@ -32,6 +36,7 @@ impl Findings {
                 findings.certificate(&settings, config, now);
                 findings.clients(&settings, config, now);
                 findings.authorities(&settings);
+                findings.session_secret(&settings);
             }
             Err(error) => findings.errors.push(error),
         }
@@ -44,13 +49,21 @@ impl Findings {
 
     fn keys(&mut self, settings: &Settings, now: SystemTime) {
         let file = &settings.keys_file;
-        let clients = match keys_file::read(file) {
-            Ok(clients) => clients,
+        let Written { clients, roles, .. } = match keys_file::read_all(file) {
+            Ok(written) => written,
             Err(error) => return self.errors.push(error),
         };
         self.warnings.extend(keys_file::warnings(file));
+        for role in &roles {
+            let has = |client: &ClientRow| client.policy.roles().iter().any(|its| Arc::ptr_eq(its, role));
+            let name = role.name().unwrap_or_default();
+            if !clients.iter().any(has) {
+                self.warn(file, format_args!("role `{name}` is of no client; give it to one, or remove it"));
+            }
+            self.tools(file, &format!("role `{name}`"), role, &settings.upstream.tools);
+        }
         for client in &clients {
-            self.tools(file, client, &settings.upstream.tools);
+            self.policy(file, client, &settings.upstream.tools);
             self.limits(file, client, &settings.upstream.tools);
             for key in &client.keys {
                 let (id, owner) = (&key.id, &client.id);
@@ -78,31 +91,57 @@ impl Findings {
         self.clients = Some(clients);
     }
 
-    fn tools(&mut self, file: &Path, client: &ClientRow, known: &[String]) {
-        let ToolSet::Only(names) = &client.tools else { return };
-        if names.is_empty() {
-            self.warn(
-                file,
-                format_args!("client `{}` may call no tool; write tools = \"all\", or name some", client.id),
-            );
+    fn policy(&mut self, file: &Path, client: &ClientRow, known: &[String]) {
+        if client.policy.roles().iter().all(|role| Scope::ALL.iter().all(|scope| role.allow(*scope).is_empty()))
+            && client.policy.reads()
+        {
+            let advice = "write tools = \"all\", or name some";
+            self.warn(file, format_args!("client `{}` may call no tool; {advice}", client.id));
         }
-        for name in names.iter().filter(|name| !known.is_empty() && !known.iter().any(|k| **k == ***name)) {
-            let near = known.iter().map(|k| (strsim::damerau_levenshtein(k, name), k)).min();
-            let advice = near
-                .filter(|(distance, k)| *distance <= 1 + k.len() / 4)
-                .map(|(_, k)| format!("; did you mean `{k}`?"));
-            let advice = advice.unwrap_or_default();
-            self.warn(
-                file,
-                format_args!("client `{}` may call `{name}`, which is not among upstream.tools{advice}", client.id),
-            );
+        for role in client.policy.roles().iter().filter(|role| role.name().is_none()) {
+            self.tools(file, &format!("client `{}`", client.id), role, known);
+        }
+    }
+
+    /// Tools that the upstream does not have, if it is known which it has.
+    fn tools(&mut self, file: &Path, whose: &str, role: &Role, known: &[String]) {
+        if known.is_empty() {
+            return;
+        }
+        let stranger = |rule: &Rule| !known.iter().any(|name| policy::matches(&rule.pattern, name));
+        let rules = [("may call", role.allow(Scope::Tools)), ("denies", role.deny(Scope::Tools))];
+        for (verb, rule) in rules.into_iter().flat_map(|(verb, rules)| rules.iter().map(move |rule| (verb, rule))) {
+            if !stranger(rule) {
+                continue;
+            }
+            let pattern = &*rule.pattern;
+            if pattern.contains('*') {
+                self.warn(file, format_args!("{whose} {verb} `{pattern}`, and none of upstream.tools is like that"));
+                continue;
+            }
+            let near = known.iter().map(|k| (strsim::damerau_levenshtein(k, pattern), k)).min();
+            let near = near.filter(|(distance, k)| *distance <= 1 + k.len() / 4);
+            let advice = near.map(|(_, k)| format!("; did you mean `{k}`?")).unwrap_or_default();
+            self.warn(file, format_args!("{whose} {verb} `{pattern}`, which is not among upstream.tools{advice}"));
+        }
+    }
+
+    fn session_secret(&mut self, settings: &Settings) {
+        let Some(file) = &settings.session_secret_file else { return };
+        if let Err(error) = session_secret::read(file) {
+            return self.errors.push(error);
+        }
+        if std::fs::metadata(file).is_ok_and(|meta| meta.permissions().mode() & 0o7 != 0) {
+            self.warn(file, "every user of this machine may read the session secret; chmod 0640");
         }
     }
 
     /// A limit for a tool that the client cannot call is a misspelt one, or forgotten.
     fn limits(&mut self, file: &Path, client: &ClientRow, known: &[String]) {
         let limited: BTreeSet<_> = client.limits.tools.keys().chain(client.limits.costs.keys()).collect();
-        let callable = |tool: &str| client.tools.allows(tool) && (known.is_empty() || known.iter().any(|k| k == tool));
+        let callable = |tool: &str| {
+            client.policy.lists(ListKind::Tools, tool) && (known.is_empty() || known.iter().any(|k| k == tool))
+        };
         for tool in limited.into_iter().filter(|tool| !callable(tool)) {
             let id = &client.id;
             self.warn(file, format_args!("client `{id}` has a limit or a cost for `{tool}`, which it cannot call"));

@@ -2,7 +2,7 @@
 
 use super::{client_id, no_client, stdin, tool_set};
 use crate::access::secret::{Form, Secret, fresh_id};
-use crate::access::{ClientId, ClientRow, KeyId, KeyRow, KeyState, ToolSet};
+use crate::access::{ClientId, ClientRow, KeyId, KeyRow, KeyState, Policy, ToolSet, policy};
 use crate::cli::failure::{Failure, print, say};
 use crate::cli::when;
 use crate::config::keys_edit::{KeysFile, NewKey};
@@ -109,10 +109,10 @@ impl Add<'_> {
     fn open(&self, client: &ClientId) -> Result<KeysFile, Failure> {
         let tools = self.tools.as_deref().map(tool_set).transpose()?;
         let mut keys = KeysFile::open(self.file)?;
-        let there = keys.written().clients.iter().find(|row| row.id == *client).map(|row| row.tools.clone());
+        let there = keys.written().clients.iter().find(|row| row.id == *client).map(|row| row.policy.clone());
         match (there, tools) {
             (Some(_), None) => {}
-            (Some(there), Some(asked)) if there == asked => {}
+            (Some(there), Some(asked)) if there == Policy::from(&asked) => {}
             (Some(_), Some(_)) => {
                 let sentence = "exists with other tools; change them in the file, or leave --tools out";
                 return Err(Failure::configuration(format!("client `{client}` {sentence}: {}", self.file.display())));
@@ -132,7 +132,8 @@ impl Add<'_> {
 
     fn warn_of_unknown(&self, tools: &ToolSet) {
         let ToolSet::Only(names) = tools else { return };
-        let unknown = names.iter().filter(|name| !self.known.is_empty() && !self.known.iter().any(|k| **k == ***name));
+        let known = |name: &str| self.known.is_empty() || self.known.iter().any(|k| policy::matches(name, k));
+        let unknown = names.iter().filter(|name| !known(name));
         unknown
             .for_each(|name| say(format_args!("warning: tool `{name}` is not among upstream.tools in the settings")));
     }

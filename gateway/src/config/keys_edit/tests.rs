@@ -248,3 +248,29 @@ fn dates_that_toml_cannot_hold_are_refused() {
     let far = NewKey { expires_at: Some(at(300_000_000_000)), ..new_key("dddddddd") };
     assert!(matches!(keys.add_key(&client("ops"), &far), Err(EditError::Date)));
 }
+
+#[test]
+fn roles_stay_where_and_as_they_are() {
+    const FIRST: &str = "# who may what\n[role.reader] # mine\ntools = [ \"get_*\",\n  \"x\" ] # those\n";
+    const LAST: &str = "\n# behind the clients\n[role.last]\nmethods.deny = ['a']\n[role.last.tools]\nallow = []\n";
+    let client_row = "[[client]]\nid = \"a\"\nroles = [\"reader\",  \"last\"]\n";
+    for (before, after) in [(FIRST, LAST), ("", &*format!("{FIRST}{LAST}")), (&*format!("{LAST}{FIRST}"), "")] {
+        let row = format!("[[client.key]]\nid = \"aaaaaaaa\"\ndigest = \"{}\"\n", KeyDigest::of(b"a"));
+        let text = format!("{before}\n{client_row}{row}{after}");
+        let home = Home::with(&text);
+        let edited = home.edit(|keys| {
+            keys.add_key(&client("a"), &new_key("dddddddd")).unwrap();
+            keys.disable(&key("aaaaaaaa"), at(1_800_000_000), None).unwrap();
+            keys.add_client(&client("new"), &ToolSet::Only(["get_*".into()].into()));
+        });
+        for line in text.lines() {
+            assert!(edited.contains(line), "{line}\n{edited}");
+        }
+        for part in [FIRST, LAST] {
+            assert!(edited.contains(part.trim()), "{edited}");
+        }
+        let (old, new) = (Written::parse(&text, &home.file).unwrap(), Written::parse(&edited, &home.file).unwrap());
+        assert_eq!(old.clients[0].policy, new.clients[0].policy);
+        assert_eq!((new.roles.len(), new.clients.len(), new.clients[0].keys.len()), (2, 2, 2));
+    }
+}

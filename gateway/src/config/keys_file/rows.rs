@@ -1,19 +1,26 @@
 //! From `keys.toml` as written to rows as meant: every member and its rule.
 
 use super::limits::{limits, networks};
+use super::roles::{self, Lines};
 use super::{Remark, Written};
-use crate::access::{BuildError, ClientId, ClientRow, KeyDigest, KeyId, KeyRing, KeyRow, ToolSet};
+use crate::access::{BuildError, ClientId, ClientRow, KeyDigest, KeyId, KeyRing, KeyRow};
 use crate::config::error::ConfigError;
 use crate::config::reader::{Members, Source, Table, Value};
-use std::collections::{BTreeSet, HashSet};
+use std::collections::HashSet;
 use std::path::Path;
 
 pub(super) const MEMBERS: Members = &[
-    ("", &["client"]),
+    ("", &["role", "client"]),
+    ("role", &["tools", "resources", "prompts", "methods"]),
+    ("role.tools", &["allow", "deny"]),
+    ("role.resources", &["allow", "deny"]),
+    ("role.prompts", &["allow", "deny"]),
+    ("role.methods", &["allow", "deny"]),
     (
         "client",
         &[
             "id",
+            "roles",
             "tools",
             "rate",
             "burst",
@@ -40,14 +47,17 @@ const NO_SECRETS: &str = "a key itself never stands in this file, only its diges
     `gateway keys hash CLIENT` reads a key on stdin and writes the digest here; a key that others could read here is no secret any more";
 
 pub(super) fn written(text: &str, file: &Path) -> Result<Written, ConfigError> {
-    let mut root = Source::new(file, text, MEMBERS).advised(advice).root()?;
-    let mut written = Written::default();
+    let source = Source::new(file, text, MEMBERS).advised(advice);
+    let lines = Lines::of(source);
+    let mut root = source.root()?;
+    let mut written = Written { roles: roles::roles(&mut root, &lines)?, ..Written::default() };
     let mut seen = Seen::default();
     for (slot, mut table) in root.tables("client", "client")?.into_iter().enumerate() {
         let id = table.required("id")?;
+        written.lines.push(lines.line(table.offset()));
         let mut row = ClientRow {
             id: client_id(&id)?,
-            tools: table.read("tools", ToolSet::default(), tools)?,
+            policy: roles::policy(&mut table, &written.roles, &lines)?,
             limits: limits(&mut table)?,
             allow_from: table.read_optional("allow_from", networks)?,
             keys: Vec::new(),
@@ -57,7 +67,7 @@ pub(super) fn written(text: &str, file: &Path) -> Result<Written, ConfigError> {
             return Err(value.complaint(NO_SECRETS));
         }
         for mut table in table.tables("key", "client.key")? {
-            let (key, remark) = key(&mut table, |row| seen.ring.insert(slot, row))?;
+            let (key, remark) = key(&mut table, &lines, |row| seen.ring.insert(slot, row))?;
             row.keys.push(key);
             written.remarks.push(remark);
         }
@@ -82,6 +92,7 @@ impl Seen {
 
 fn key(
     table: &mut Table<'_>,
+    lines: &Lines,
     insert: impl FnOnce(KeyRow) -> Result<(), BuildError>,
 ) -> Result<(KeyRow, Remark), ConfigError> {
     let id = table.required("id")?;
@@ -100,6 +111,7 @@ fn key(
     let text = |value: &Value<'_>| value.text().map(str::to_owned);
     let remark = Remark {
         id: row.id.clone(),
+        line: lines.line(table.offset()),
         created_at: table.read_optional("created_at", Value::time)?,
         disabled_at: table.read_optional("disabled_at", Value::time)?,
         reason: table.read_optional("reason", text)?,
@@ -115,21 +127,6 @@ fn client_id(value: &Value<'_>) -> Result<ClientId, ConfigError> {
 fn key_digest(value: &Value<'_>) -> Result<KeyDigest, ConfigError> {
     let text = value.text()?;
     KeyDigest::parse(text).map_err(|e| value.complaint(format!("{e}; {NO_SECRETS}")))
-}
-
-fn tools(value: &Value<'_>) -> Result<ToolSet, ConfigError> {
-    let form = "`tools` is \"all\", or a list of tool names such as [\"get_alerts\"]";
-    if value.is_text() {
-        return if value.text()? == "all" { Ok(ToolSet::All) } else { Err(value.complaint(form)) };
-    }
-    let name = |item: Value<'_>| {
-        item.parsed("a list of tool names of 1 to 128 visible ASCII characters", |text| {
-            let sane = (1..=128).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic());
-            sane.then(|| Box::<str>::from(text))
-        })
-    };
-    let names: BTreeSet<_> = value.list()?.into_iter().map(name).collect::<Result<_, _>>()?;
-    Ok(ToolSet::Only(names))
 }
 
 fn advice(table: &str, member: &str) -> Option<&'static str> {

@@ -1,6 +1,7 @@
 use super::*;
-use crate::access::{Access, KeyState, Limits, Rate, ToolSet};
-use crate::mcp::Method;
+use crate::access::policy::{Role, Rule, Scope};
+use crate::access::{Access, KeyState, Limits, Policy, Rate, ToolSet};
+use crate::mcp::{ListKind, Method};
 use std::fmt::Write;
 use std::time::Duration;
 
@@ -49,19 +50,61 @@ fn every_member_is_read() {
     let written = Written::parse(&text, Path::new("keys.toml")).unwrap();
     let [agent, admin, nothing] = &written.clients[..] else { panic!("{written:?}") };
     assert_eq!(agent.id.as_str(), "weather-agent");
-    assert!(agent.tools.allows("get_alerts") && !agent.tools.allows("other"));
-    assert_eq!((&admin.tools, admin.keys.len()), (&ToolSet::All, 0));
-    assert_eq!(nothing.tools, ToolSet::default(), "nothing written is nothing allowed");
+    assert_eq!(agent.policy, Policy::from(&ToolSet::Only(["get_alerts".into(), "get_forecast".into()].into())));
+    assert!(agent.policy.lists(ListKind::Tools, "get_alerts") && !agent.policy.lists(ListKind::Tools, "other"));
+    assert_eq!((&admin.policy, admin.keys.len()), (&Policy::All, 0));
+    assert_eq!(nothing.policy, Policy::default(), "nothing written is nothing allowed");
     let at = |seconds: u64, nanos| Some(SystemTime::UNIX_EPOCH + Duration::new(seconds, nanos));
     let [key, other] = &agent.keys[..] else { panic!("{agent:?}") };
     assert_eq!((key.not_before, key.expires_at), (at(1_767_225_600, 0), at(1_798_761_600, 500_000_000)));
     assert_eq!(key.digest.to_string(), DIGEST);
     assert_eq!((key.state(SystemTime::now()), other.state(SystemTime::now())), (KeyState::Disabled, KeyState::Active));
-    assert_eq!(written.remarks.len(), 2);
+    assert_eq!(written.lines, [2, 21, 25]);
+    assert_eq!(written.remarks.iter().map(|remark| remark.line).collect::<Vec<_>>(), [6, 17]);
     assert_eq!(written.remarks[0].created_at, key.not_before);
     assert_eq!(written.remarks[0].reason.as_deref(), Some("laptop lost"));
     assert_eq!(written.remarks[0].note.as_deref(), Some("on the build machine"));
     assert_eq!(written.remarks[1].id, other.id);
+}
+
+const ROLES: &str = r#"[role.reader]
+tools = ["get_*", "search"]
+resources = { allow = ["file:///a/*"], deny = ["file:///a/b"] }
+
+[role."on.call"]
+methods.deny = ["tools/list"]
+[role."on.call".prompts]
+allow = [
+  "p1",
+  "p2",
+]
+
+[[client]]
+id = "both"
+roles = ["on.call", "reader"]
+
+[[client]]
+id = "none"
+roles = []
+"#;
+
+#[test]
+fn roles_are_read_with_their_lines() {
+    let written = Written::parse(ROLES, Path::new("keys.toml")).unwrap();
+    let rules = |role: &Role, scope, allow| -> Vec<(String, u32)> {
+        let rules: &[Rule] = if allow { role.allow(scope) } else { role.deny(scope) };
+        rules.iter().map(|rule| (rule.pattern.to_string(), rule.line)).collect()
+    };
+    let [reader, on_call] = &written.roles[..] else { panic!("{written:?}") };
+    assert_eq!((reader.name(), on_call.name()), (Some("reader"), Some("on.call")));
+    assert_eq!(rules(reader, Scope::Tools, true), [("get_*".to_owned(), 2), ("search".to_owned(), 2)]);
+    assert_eq!(rules(reader, Scope::Resources, true), [("file:///a/*".to_owned(), 3)]);
+    assert_eq!(rules(reader, Scope::Resources, false), [("file:///a/b".to_owned(), 3)]);
+    assert_eq!(rules(on_call, Scope::Methods, false), [("tools/list".to_owned(), 6)]);
+    assert_eq!(rules(on_call, Scope::Prompts, true), [("p1".to_owned(), 9), ("p2".to_owned(), 10)]);
+    let [both, none] = &written.clients[..] else { panic!("{written:?}") };
+    assert!(both.policy.lists(ListKind::Tools, "get_x") && both.policy.lists(ListKind::Prompts, "p2"));
+    assert_eq!(none.policy, Policy::default());
 }
 
 #[test]
@@ -134,9 +177,42 @@ fn what_cannot_be_meant_is_refused_where_it_stands() {
         ),
         (one_key("digest = \"sha256:ba78"), "5:22", ""),
     ] {
-        let complaint = complaint(&text);
-        assert!(complaint.starts_with(&format!("keys.toml:{place}: ")), "{text}\n{complaint}");
-        assert!(complaint.contains(words), "{text}\n{complaint}");
+        assert_complaint(&text, place, words);
+    }
+}
+
+fn assert_complaint(text: &str, place: &str, words: &str) {
+    let complaint = complaint(text);
+    assert!(complaint.starts_with(&format!("keys.toml:{place}: ")), "{text}\n{complaint}");
+    assert!(complaint.contains(words), "{text}\n{complaint}");
+}
+
+#[test]
+fn roles_that_cannot_be_meant_are_refused_where_they_stand() {
+    for (text, place, words) in [
+        ("[[client]]\nid = \"a\"\nroles = [\"raeder\"]\n[role.reader]", "3:10", "did you mean `reader`?"),
+        ("[[client]]\nid = \"a\"\nroles = [\"x\"]\n[role.reader]", "3:10", "not in this file; write it"),
+        ("[role.r]\n[[client]]\nid = \"a\"\nroles = [\"r\", \"r\"]", "4:15", "this role twice"),
+        ("[role.r]\n[[client]]\nid = \"a\"\nroles = \"r\"", "4:9", "a list in brackets"),
+        ("[role.r]\n[[client]]\nid = \"a\"\ntools = []\nroles = [\"r\"]", "4:9", "exclude each other"),
+        ("[[role]]\nname = \"r\"", "1:1", "written [role.NAME]"),
+        ("role.r = 1", "1:10", "written [role.NAME]"),
+        ("[role.\"a b\"]", "1:7", "is not a name of 1 to 64"),
+        ("[role.r]\ntool = []", "2:1", "unknown member `tool` in [role]; did you mean `tools`?"),
+        ("[role.r.tools]\nallowed = []", "2:1", "unknown member `allowed` in [role.tools]; did you mean `allow`?"),
+        ("[role.r]\nallow = []", "2:1", "it belongs in [role.tools]"),
+        ("[role.r]\ntools = \"all\"", "2:9", "`allow` and `deny`"),
+        ("[role.r]\ntools = [\"a b\"]", "2:10", "a list of tool names"),
+        ("[role.r]\nresources = [\"a\", \"a\"]", "2:19", "this entry twice"),
+        ("[role.r]\nprompts = [\"\"]", "2:12", "a list of prompt names"),
+        (
+            "[role.r]\nmethods = [\"tools/call\"]",
+            "2:12",
+            "`tools/call` is allowed by what it names; write that in `tools`",
+        ),
+        ("[role.r.methods]\nallow = [\"resources/read\"]", "2:10", "write that in `resources`"),
+    ] {
+        assert_complaint(text, place, words);
     }
 }
 
@@ -252,7 +328,7 @@ fn the_shipped_file_shows_every_member_and_can_be_built() {
     let shipped = include_str!("../../../../config/keys.toml");
     let written = Written::parse(shipped, Path::new("keys.toml")).unwrap();
     let access = Access::build(written.clients).unwrap();
-    assert_eq!((access.clients().len(), access.keys().count()), (2, 3));
+    assert_eq!((access.clients().len(), access.keys().count()), (3, 3));
     for (_, members) in rows::MEMBERS.iter().filter(|(table, _)| !table.is_empty()) {
         for member in members.iter().filter(|member| **member != "key") {
             let written = [format!("\n{member} = "), format!("\n{member}."), format!("[client.{member}.")];

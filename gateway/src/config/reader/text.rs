@@ -24,7 +24,8 @@ fn text(file: &Path, bytes: Vec<u8>) -> Result<String, ConfigError> {
     })
 }
 
-fn unreadable(file: &Path, error: &std::io::Error) -> ConfigError {
+/// Why a file cannot be read, and what to do.
+pub(in crate::config) fn unreadable(file: &Path, error: &std::io::Error) -> ConfigError {
     let known = [
         (ErrorKind::NotFound, "there is no such file"),
         (ErrorKind::PermissionDenied, "may not be read by this user; let its group read it (mode 0640)"),

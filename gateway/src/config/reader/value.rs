@@ -65,6 +65,17 @@ impl<'a> Value<'a> {
         }
     }
 
+    /// A table, called `name` in complaints and in the list of members; nothing if this is another thing.
+    pub(in crate::config) fn as_table(&self, name: &'static str) -> Option<Result<Table<'a>, ConfigError>> {
+        let members = self.value.get_ref().as_table()?;
+        Some(Table::open(self.source, name, self.value.span(), members.clone()))
+    }
+
+    /// Where it begins in the text, in bytes.
+    pub(in crate::config) fn offset(&self) -> usize {
+        self.value.span().start
+    }
+
     /// Whether this is a string.
     pub(in crate::config) fn is_text(&self) -> bool {
         self.value.get_ref().is_str()

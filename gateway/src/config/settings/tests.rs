@@ -22,6 +22,7 @@ fn nothing_written_means_the_defaults() {
     assert_eq!(settings.tls.client_auth, ClientAuth::Off);
     assert_eq!(settings.keys_file, Path::new("/etc/gw/keys.toml"));
     assert_eq!(settings.expiry_notice, Duration::from_secs(14 * 24 * 60 * 60));
+    assert_eq!(settings.session_secret_file, None);
     assert_eq!(settings.upstream.address.to_string(), "http://127.0.0.1:8081");
     assert_eq!(settings.upstream.head_timeout, Duration::from_secs(75));
     assert_eq!(settings.upstream.idle_timeout, Duration::from_secs(4));
@@ -29,7 +30,10 @@ fn nothing_written_means_the_defaults() {
     let failures = Some(Rate::parse("60/min").unwrap().at_once());
     let per_address = PerSource { failures, ..PerSource::default() };
     assert_eq!(settings.listen.trusted_proxies, []);
-    assert_eq!(settings.limits, Limits { max_body: 4 << 20, handshake_timeout: Duration::from_secs(10), per_address });
+    assert_eq!(
+        settings.limits,
+        Limits { max_body: 4 << 20, max_list: 4 << 20, handshake_timeout: Duration::from_secs(10), per_address }
+    );
     assert_eq!(settings.drain, Drain { delay: Duration::ZERO, timeout: Duration::from_secs(25) });
     assert_eq!(settings.log, Log { level: "info".into(), format: LogFormat::Text });
 }
@@ -111,6 +115,13 @@ fn members_about_addresses_are_read() {
 }
 
 #[test]
+fn what_sessions_and_lists_need_is_read() {
+    let settings = parse("[keys]\nsession_secret_file = \"../secret\"\n[limits]\nmax_list = \"1MiB\"").unwrap();
+    assert_eq!(settings.session_secret_file.as_deref(), Some(Path::new("/etc/gw/../secret")));
+    assert_eq!(settings.limits.max_list, 1 << 20);
+}
+
+#[test]
 fn what_cannot_be_meant_is_refused_where_it_stands() {
     for (text, place, words) in [
         ("workers = 0", "1:11", "1 to 1024"),
@@ -155,6 +166,8 @@ fn what_cannot_be_meant_is_refused_where_it_stands() {
         ("[routes]\npublic = [\"/mcp/\"]", "2:10", "both"),
         ("[routes]\nprotected = [\"/\"]", "2:13", "both"),
         ("[limits]\nmax_body = 0", "2:12", "more than zero"),
+        ("[keys]\nsession_secret_file = \"\"", "2:23", "path of a file"),
+        ("[limits]\nmax_list = 0", "2:12", "more than zero"),
         ("[limits]\nmax_body = \"4MB\"", "2:12", "\"4MiB\""),
         ("[limits]\nmax_body = \"99999999999GiB\"", "2:12", "\"4MiB\""),
         ("[limits]\nhandshake_timeout = \"0ms\"", "2:21", "longer than zero"),
@@ -216,7 +229,7 @@ fn the_shipped_file_has_every_member() {
 fn what_the_shipped_file_shows_as_a_comment_can_be_written() {
     let commented: Vec<&str> =
         SHIPPED.lines().filter(|line| line.starts_with("# ") && line.contains(" = \"")).collect();
-    assert_eq!(commented.len(), 3, "{commented:?}");
+    assert_eq!(commented.len(), 4, "{commented:?}");
     let text = SHIPPED
         .lines()
         .map(|line| if commented.contains(&line) { &line[2..] } else { line })

@@ -18,10 +18,10 @@ pub(super) const MEMBERS: Members = &[
     ("", &["workers", "listen", "tls", "keys", "upstream", "routes", "limits", "drain", "log"]),
     ("listen", &["public", "admin", "plaintext", "public_hosts", "allowed_origins", "trusted_proxies"]),
     ("tls", &["certificate", "private_key", "min_version", "client_ca", "client_auth"]),
-    ("keys", &["file", "expiry_notice"]),
+    ("keys", &["file", "expiry_notice", "session_secret_file"]),
     ("upstream", &["url", "allow_remote", "ca", "head_timeout", "idle_timeout", "tools"]),
     ("routes", &["protected", "public"]),
-    ("limits", &["max_body", "handshake_timeout", "failures_per_address"]),
+    ("limits", &["max_body", "max_list", "handshake_timeout", "failures_per_address"]),
     ("drain", &["delay", "timeout"]),
     ("log", &["level", "format"]),
 ];
@@ -41,6 +41,7 @@ pub(super) fn settings(text: &str, file: &Path) -> Result<Settings, ConfigError>
         tls: tls(root.table("tls")?, base)?,
         keys_file: keys.read("file", base.join("keys.toml"), |v| path(v, base))?,
         expiry_notice: keys.read("expiry_notice", Duration::from_secs(14 * 86_400), Value::duration)?,
+        session_secret_file: keys.read_optional("session_secret_file", |v| path(v, base))?,
         upstream: upstream(root.table("upstream")?, base)?,
         routes: routes(root.table("routes")?)?,
         limits: limits(root.table("limits")?)?,
@@ -168,11 +169,12 @@ fn routes(mut table: Table<'_>) -> Result<Routes, ConfigError> {
 
 fn limits(mut table: Table<'_>) -> Result<Limits, ConfigError> {
     let above_zero = |value: &Value<'_>| match value.size()? {
-        0 => Err(value.error("must be more than zero: every message has a body")),
+        0 => Err(value.error("must be more than zero: every message and every list has a body")),
         size => Ok(size),
     };
     Ok(Limits {
         max_body: table.read("max_body", 4 << 20, above_zero)?,
+        max_list: table.read("max_list", 4 << 20, above_zero)?,
         handshake_timeout: table.read("handshake_timeout", Duration::from_secs(10), Value::duration_above_zero)?,
         per_address: per_address(&mut table)?,
     })

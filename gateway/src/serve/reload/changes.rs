@@ -1,6 +1,6 @@
 //! What a new keys file changed, by id.
 
-use crate::access::{Access, Allowance, Client, ClientId, KeyRow, Limits, Network, ToolSet};
+use crate::access::{Access, Allowance, Client, ClientId, KeyRow, Limits, Network, Policy};
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::path::Path;
@@ -54,10 +54,10 @@ impl Changes {
 }
 
 /// What a client may do, how much of it, and from where.
-type Rights<'a> = (&'a ToolSet, Option<&'a Limits>, Option<&'a [Network]>);
+type Rights<'a> = (&'a Policy, Option<&'a Limits>, Option<&'a [Network]>);
 
 fn rights(client: &Client) -> Rights<'_> {
-    (client.tools(), client.allowance().map(Allowance::limits), client.allow_from())
+    (client.policy(), client.allowance().map(Allowance::limits), client.allow_from())
 }
 
 impl Kinds {

@@ -120,11 +120,16 @@ impl Gateway {
         std::fs::read_to_string(self.dir.path().join(name)).unwrap()
     }
 
-    /// Runs a command of the binary on its files; gives what it prints.
-    pub(crate) fn command(&self, arguments: &[&str]) -> String {
+    /// Runs a command of the binary on its files, however it ends.
+    pub(crate) fn try_command(&self, arguments: &[&str]) -> std::process::Output {
         let mut command = Command::new(env!("CARGO_BIN_EXE_gateway"));
         command.env_clear().current_dir(self.dir.path()).args(["--config", "gateway.toml"]).args(arguments);
-        let output = command.stdin(Stdio::null()).output().expect("the built binary");
+        command.stdin(Stdio::null()).output().expect("the built binary")
+    }
+
+    /// Runs a command of the binary on its files; gives what it prints.
+    pub(crate) fn command(&self, arguments: &[&str]) -> String {
+        let output = self.try_command(arguments);
         assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).unwrap().trim_end().to_owned()
     }

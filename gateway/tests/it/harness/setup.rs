@@ -61,6 +61,12 @@ impl Setup {
         self
     }
 
+    /// What the keys file begins with.
+    pub(crate) fn keys(mut self, text: &str) -> Self {
+        self.keys.insert_str(0, text);
+        self
+    }
+
     /// A client with the members of its row, in TOML, and its keys.
     pub(crate) fn client(mut self, id: &str, members: &str, keys: &[&Key]) -> Self {
         let rows: String = keys.iter().map(|key| key.row()).collect();

@@ -1,0 +1,41 @@
+//! The name of a session, on its way to the upstream and back.
+
+use super::Gateway;
+use crate::access::{Client, Sole};
+use crate::record::Exchange;
+use crate::reject::Reject;
+use http::header::{HeaderMap, HeaderName, HeaderValue};
+
+const MCP_SESSION_ID: HeaderName = HeaderName::from_static("mcp-session-id");
+
+impl Gateway {
+    /// What the upstream calls the session that a client says it is in.
+    ///
+    /// # Errors
+    /// [`Reject::Session`]: it is not this client's.
+    pub(super) fn own_session<'a>(&self, shown: Sole<'a>, client: &Client) -> Result<Option<&'a [u8]>, Reject> {
+        match shown {
+            Sole::Absent => Ok(None),
+            Sole::One(shown) => self.sessions.unwrap(client.id(), shown).map(Some).ok_or(Reject::Session),
+            Sole::Several => Err(Reject::Session),
+        }
+    }
+
+    /// Gives a session that the upstream names to the client that is told of it.
+    ///
+    /// # Errors
+    /// [`Reject::UpstreamInvalid`]: the upstream names more than one.
+    pub(super) fn give_session(&self, headers: &mut HeaderMap, exchange: &Exchange) -> Result<(), Reject> {
+        let (Some(name), Some(client)) = (headers.get(&MCP_SESSION_ID), exchange.client()) else { return Ok(()) };
+        let wrapped = HeaderValue::try_from(self.sessions.wrap(client.id(), name.as_bytes()));
+        let several = headers.get_all(&MCP_SESSION_ID).iter().count() > 1;
+        headers.insert(MCP_SESSION_ID, wrapped.ok().filter(|_| !several).ok_or(Reject::UpstreamInvalid)?);
+        if self.sessions.tells() {
+            tracing::warn!(
+                "the upstream names sessions, and keys.session_secret_file is not set: they end when this process does, \
+                and no other replica knows them"
+            );
+        }
+        Ok(())
+    }
+}
