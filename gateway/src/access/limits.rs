@@ -2,6 +2,7 @@
 
 use super::Quota;
 use crate::mcp::{Call, Method};
+use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 
@@ -26,6 +27,25 @@ impl Limits {
     /// Whether nothing is limited.
     pub fn is_none(&self) -> bool {
         self.quota.is_none() && self.tools.is_empty() && self.max_streams.is_none() && self.max_in_flight.is_none()
+    }
+
+    /// The limits as JSON, by the members of the keys file; those that are not written are left out.
+    pub fn members(&self) -> Map<String, Value> {
+        let mut members = Map::new();
+        let mut put =
+            |name: &str, value: Option<Value>| drop(value.map(|value| members.insert(name.to_owned(), value)));
+        put("rate", self.quota.map(|quota| quota.rate().to_string().into()));
+        put("burst", self.quota.map(|quota| quota.burst().into()));
+        let tool = |quota: &Quota| json!({"rate": quota.rate().to_string(), "burst": quota.burst()});
+        let tools: Map<_, _> = self.tools.iter().map(|(name, quota)| (name.to_string(), tool(quota))).collect();
+        put("tool", (!tools.is_empty()).then(|| tools.into()));
+        put("cost", (!self.costs.is_empty()).then(|| json!(self.costs)));
+        let methods = self.method_costs.iter().map(|(method, cost)| (method.as_str().to_owned(), json!(cost)));
+        let methods: Map<_, _> = methods.collect();
+        put("method_cost", (!methods.is_empty()).then(|| methods.into()));
+        put("max_streams", self.max_streams.map(|most| most.get().into()));
+        put("max_in_flight", self.max_in_flight.map(|most| most.get().into()));
+        members
     }
 
     /// What a message costs: 1, but nothing for the handshake, lists and notifications, unless told otherwise.

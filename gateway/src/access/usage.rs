@@ -92,6 +92,11 @@ impl Allowance {
         }
     }
 
+    /// How much of `hold` is held now.
+    pub fn held(&self, hold: Hold) -> u32 {
+        self.used.held(hold).load(Relaxed)
+    }
+
     /// Takes a slot. What began while its kind was not limited is not counted.
     ///
     /// # Errors
@@ -249,8 +254,7 @@ mod tests {
             panic!("a fault");
         });
         assert!(panicked.is_err());
-        let held = |hold| allowance.used.held(hold).load(Relaxed);
-        assert_eq!((held(Hold::Stream), held(Hold::Flight)), (0, 0));
+        assert_eq!((allowance.held(Hold::Stream), allowance.held(Hold::Flight)), (0, 0));
     }
 
     #[test]

@@ -121,6 +121,17 @@ fn what_is_unwise_is_a_warning() {
 }
 
 #[test]
+fn a_limit_for_a_tool_that_cannot_be_called_is_a_warning() {
+    let home = Home::complete();
+    let limits = "rate = \"5/s\"\ncost.get_alert = 2\ncost.get_alerts = 3\n";
+    home.write("keys.toml", &KEYS.replacen("[[client.key]]", &format!("{limits}[[client.key]]"), 1));
+    let ran = home.run(&["check"]);
+    ran.good();
+    let warning = "warning: keys.toml: client `agent` has a limit or a cost for `get_alert`, which it cannot call";
+    assert_eq!(ran.stderr.lines().collect::<Vec<_>>(), [warning]);
+}
+
+#[test]
 fn against_an_older_file_it_says_who_loses_and_gains() {
     let home = Home::complete();
     home.write("old.toml", KEYS);

@@ -30,6 +30,25 @@ fn the_list_is_json_for_programs() {
 }
 
 #[test]
+fn the_list_says_what_limits_a_client() {
+    let home = Home::with_keys();
+    let limits = "[[client]]\nid = \"phone\"\nrate = \"60/min\"\nburst = 9\ncost.a = 2\nmax_streams = 4\n\
+                  allow_from = [\"::1\", \"10.0.0.0/8\"]\n[client.tool.a]\nrate = \"1/day\"\nburst = 2";
+    home.write("keys.toml", &format!("{KEYS}\n{limits}\n"));
+    home.run(&["keys", "new", "phone"]).good();
+    let list: serde_json::Value = serde_json::from_str(home.run(&["keys", "list", "--json"]).good()).unwrap();
+    let expected = serde_json::json!({
+        "rate": "60/min",
+        "burst": 9,
+        "cost": {"a": 2},
+        "tool": {"a": {"rate": "1/day", "burst": 2}},
+        "max_streams": 4,
+        "allow_from": ["::1", "10.0.0.0/8"],
+    });
+    assert_eq!((&list[0]["limits"], &list[3]["limits"]), (&serde_json::json!({}), &expected));
+}
+
+#[test]
 fn a_key_says_whose_it_is_and_exits_0_only_if_it_works() {
     let home = Home::with_keys();
     let key = home.run(&["keys", "new", "agent"]).good().to_owned();

@@ -219,6 +219,23 @@ async fn while_others_are_not_concerned() {
     assert!(!text.contains("gateway_rate_limited_total{client=\"weather-agent\""), "it has no limits");
 }
 
+#[tokio::test]
+async fn and_the_status_tells_how_much_is_left() {
+    let origin = Origin::answering(|_| ok("{}")).await;
+    let key = Key::new();
+    let limits = "tools = \"all\"\nrate = \"50/day\"\nburst = 10\nmax_streams = 3\nmax_in_flight = 4";
+    let gateway = Gateway::before(&origin).client("metered", limits, &[&key]).start().await;
+    gateway.http1().await.ask(&Ask::call(7, "any", json!({})).key(&key.secret)).await.with(200);
+    let status = gateway.admin("/status.json").await.json();
+    let [all, metered] = &status["clients"].as_array().unwrap()[..] else { panic!("{status}") };
+    assert!(all["limits"].is_null());
+    let expected = json!({
+        "rate": "50/day", "burst": 10, "left": 9,
+        "max_streams": 3, "streams_held": 0, "max_in_flight": 4, "in_flight_held": 0,
+    });
+    assert_eq!(metered["limits"], expected);
+}
+
 /// Connections of both workers pay from one bucket.
 #[tokio::test]
 async fn however_many_connections_it_uses() {

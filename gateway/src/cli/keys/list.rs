@@ -1,6 +1,6 @@
 //! `gateway keys list`.
 
-use crate::access::{ClientRow, KeyRow, KeyState, Quota};
+use crate::access::{ClientRow, KeyRow, KeyState};
 use crate::cli::failure::{Failure, print};
 use crate::cli::when;
 use crate::config::keys_file::{Remark, Written};
@@ -66,25 +66,12 @@ impl Row<'_> {
     }
 }
 
-/// What limits a client, by the members of its row; those that are not written are left out.
+/// What limits a client, by the members of its row.
 fn limits(client: &ClientRow) -> Value {
-    let limits = &client.limits;
-    let mut members = serde_json::Map::new();
-    let mut put = |name: &str, value: Option<Value>| drop(value.map(|value| members.insert(name.to_owned(), value)));
-    let quota = |quota: &Quota| json!({ "rate": quota.rate().to_string(), "burst": quota.burst() });
-    put("rate", limits.quota.map(|quota| quota.rate().to_string().into()));
-    put("burst", limits.quota.map(|quota| quota.burst().into()));
-    let tools: serde_json::Map<_, _> =
-        limits.tools.iter().map(|(tool, limit)| (tool.to_string(), quota(limit))).collect();
-    put("tool", (!tools.is_empty()).then(|| tools.into()));
-    put("cost", (!limits.costs.is_empty()).then(|| json!(limits.costs)));
-    let methods: serde_json::Map<_, _> =
-        limits.method_costs.iter().map(|(method, cost)| (method.as_str().to_owned(), json!(cost))).collect();
-    put("method_cost", (!methods.is_empty()).then(|| methods.into()));
-    put("max_streams", limits.max_streams.map(|most| most.get().into()));
-    put("max_in_flight", limits.max_in_flight.map(|most| most.get().into()));
-    let networks = |networks: &Vec<_>| networks.iter().map(ToString::to_string).collect();
-    put("allow_from", client.allow_from.as_ref().map(networks));
+    let mut members = client.limits.members();
+    if let Some(networks) = &client.allow_from {
+        members.insert("allow_from".to_owned(), networks.iter().map(ToString::to_string).collect());
+    }
     members.into()
 }
 

@@ -1,7 +1,7 @@
 //! What a person asks who is on call: `/status.json`. Every moment is RFC 3339, every length of time is in seconds.
 
 use super::{Metrics, ReloadedFile};
-use crate::access::{Client, Key, KeyState};
+use crate::access::{Allowance, Client, Hold, Key, KeyState, Uptime};
 use crate::record::meters::ClientMeters;
 use crate::record::{Live, Outcome};
 use serde_json::{Map, Value, json};
@@ -69,7 +69,22 @@ fn client(client: &Client, meters: &ClientMeters, last_used: Option<SystemTime>)
         "errors": errors,
         "streams_open": meters.shards.iter().map(|shard| shard.streams_open.get()).sum::<u64>(),
         "last_used_at": last_used.map(moment),
+        "limits": client.allowance().map(limits),
     })
+}
+
+/// The limits that are written, and how much of each is left or held now.
+fn limits(allowance: &Allowance) -> Value {
+    let mut members = allowance.limits().members();
+    if let Some(standing) = allowance.standings(None, Uptime::now()).next() {
+        members.insert("left".to_owned(), standing.level.units.into());
+    }
+    for (name, hold) in [("streams_held", Hold::Stream), ("in_flight_held", Hold::Flight)] {
+        if allowance.most(hold).is_some() {
+            members.insert(name.to_owned(), allowance.held(hold).into());
+        }
+    }
+    members.into()
 }
 
 fn key(live: &Live, client: &Client, key: &Key, now: SystemTime) -> Value {
