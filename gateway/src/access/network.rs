@@ -48,6 +48,11 @@ impl Network {
         if network.address == address { Ok(network) } else { Err(NetworkError::HostBits(network)) }
     }
 
+    /// Whether every address of its family is in it.
+    pub fn is_everywhere(&self) -> bool {
+        self.prefix == 0
+    }
+
     /// Whether `address` is in it. IPv4 that came in the clothes of IPv6 is IPv4.
     pub fn contains(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();
@@ -97,7 +102,7 @@ mod tests {
             ("fe80::1", &["fe80::1"], &["fe80::2"]),
         ] {
             let network = Network::parse(text).unwrap();
-            assert_eq!(network.to_string(), text);
+            assert_eq!((network.to_string().as_str(), network.is_everywhere()), (text, text.ends_with("/0")));
             assert!(inside.iter().all(|address| network.contains(address.parse().unwrap())), "{text}");
             assert!(!outside.iter().any(|address| network.contains(address.parse().unwrap())), "{text}");
         }

@@ -132,6 +132,24 @@ fn a_limit_for_a_tool_that_cannot_be_called_is_a_warning() {
 }
 
 #[test]
+fn proxies_that_cannot_be_told_from_clients_are_a_warning() {
+    let home = Home::complete();
+    let settings = "[listen]\nplaintext = \"127.0.0.1:8080\"\n";
+    home.write("gateway.toml", &format!("{settings}trusted_proxies = [\"10.0.0.0/8\", \"::/0\"]"));
+    let ran = home.run(&["check"]);
+    ran.good();
+    let lines: Vec<_> = ran.stderr.lines().collect();
+    let [everybody, plaintext] = &lines[..] else { panic!("{lines:?}") };
+    assert!(everybody.starts_with("warning: gateway.toml: listen.trusted_proxies has `::/0`, "), "{everybody}");
+    assert!(
+        plaintext.starts_with("warning: gateway.toml: `127.0.0.1` is not among listen.trusted_proxies"),
+        "{plaintext}"
+    );
+    home.write("gateway.toml", &format!("{settings}trusted_proxies = [\"127.0.0.1\"]"));
+    assert_eq!(home.run(&["check"]).stderr, "");
+}
+
+#[test]
 fn against_an_older_file_it_says_who_loses_and_gains() {
     let home = Home::complete();
     home.write("old.toml", KEYS);

@@ -10,6 +10,7 @@ use crate::serve::tls::{Clients, Identity, TlsError};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use std::collections::BTreeSet;
+use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::Arc;
@@ -32,6 +33,7 @@ impl Findings {
         let mut findings = Self::default();
         match Settings::read(config) {
             Ok(settings) => {
+                findings.proxies(&settings, config);
                 findings.keys(&settings, now);
                 findings.certificate(&settings, config, now);
                 findings.clients(&settings, config, now);
@@ -45,6 +47,21 @@ impl Findings {
 
     fn warn(&mut self, file: &Path, sentence: impl std::fmt::Display) {
         self.warnings.push(ConfigError::of_file(file, sentence));
+    }
+
+    /// Where a request comes from is only as certain as those are who say so.
+    fn proxies(&mut self, settings: &Settings, config: &Path) {
+        let listen = &settings.listen;
+        for network in listen.trusted_proxies.iter().filter(|network| network.is_everywhere()) {
+            let why = "so everybody may say where a request comes from; name the proxies";
+            self.warn(config, format_args!("listen.trusted_proxies has `{network}`, {why}"));
+        }
+        let trusted = |address: SocketAddr| listen.trusted_proxies.iter().any(|network| network.contains(address.ip()));
+        if let Some(plaintext) = listen.plaintext.filter(|plaintext| !trusted(*plaintext)) {
+            let why =
+                "is not among listen.trusted_proxies, so all requests on listen.plaintext seem to come from there";
+            self.warn(config, format_args!("`{}` {why}", plaintext.ip()));
+        }
     }
 
     fn keys(&mut self, settings: &Settings, now: SystemTime) {
