@@ -17,13 +17,15 @@ mod sifting;
 pub mod target;
 pub mod ward;
 
-use crate::access::{Decision, Hold, Limited, Memory, Network, Paid, Permit, Principal, Sessions, Strangers, Uptime};
+use crate::access::{
+    Decision, Hold, Limited, Memory, Network, Paid, Permit, Principal, Sessions, Sole, Strangers, Uptime,
+};
 use crate::clock::Clock;
 use crate::mcp::{Call, ListKind, Method as Rpc, Mirrored};
-use crate::record::{Exchange, Follow, HttpMethod, Live, Recorder};
+use crate::record::{Exchange, Follow, HttpMethod, Live, Recorder, Trace, via};
 use crate::reject::Reject;
 use crate::upstream::{Failure, Reply, Trip, Upstream, write_chunk, write_last_chunk};
-use answer::{Answer, When};
+use answer::{Answer, Waiting, When};
 use asked::Asked;
 use bytes::Bytes;
 use delivery::Delivery;
@@ -88,17 +90,21 @@ pub struct Door {
     /// Whoever holds the connection.
     pub peer: SocketAddr,
     secure: bool,
+    /// What audit lines say of it.
+    via: Rc<str>,
     forwarded: Box<[u8]>,
     asked: Cell<bool>,
     memory: Memory,
 }
 
 impl Door {
-    /// For a connection from `peer`, by TLS if it is `secure`.
-    pub fn new(peer: SocketAddr, secure: bool) -> Self {
+    /// For a connection from `peer`, by this version of TLS if by any.
+    pub fn new(peer: SocketAddr, tls: Option<&str>) -> Self {
+        let secure = tls.is_some();
         Self {
             peer,
             secure,
+            via: via(peer, tls),
             forwarded: headers::forwarded(peer.ip(), secure),
             asked: Cell::new(false),
             memory: Memory::default(),
@@ -131,12 +137,22 @@ impl Gateway {
     /// Answers one request. From here on it is recorded, whatever happens.
     ///
     /// All that the head decides is decided at once, so that nothing of it is kept while the upstream works.
-    pub fn handle(self: &Rc<Self>, door: &Door, request: Request<Incoming>) -> Answer {
+    pub fn handle(self: &Rc<Self>, door: &Rc<Door>, request: Request<Incoming>) -> Answer {
         door.asked.set(true);
+        match self.recorder.room() {
+            None => self.answer(door, request),
+            Some(room) => {
+                let waiting = Waiting { gateway: self.clone(), door: door.clone(), request: Some(request), room };
+                Answer(When::Waiting(Box::new(waiting)))
+            }
+        }
+    }
+
+    fn answer(self: &Rc<Self>, door: &Door, request: Request<Incoming>) -> Answer {
         let (request, body) = request.into_parts();
         let sender = Sender::read(door.peer, &request.headers, &self.trusted);
         let mut exchange =
-            Exchange::open(&self.recorder, self.snapshots.load(), door.peer, HttpMethod::of(&request.method));
+            Exchange::open(&self.recorder, self.snapshots.load(), &door.via, HttpMethod::of(&request.method));
         if sender.address != door.peer {
             exchange.came_from(sender.address);
         }
@@ -169,6 +185,11 @@ impl Gateway {
         request: Parts,
     ) -> Result<Onward, Refusal> {
         let fields = Fields::read(&request.headers)?;
+        if let Sole::One(parent) = fields.traceparent
+            && let Some(trace) = Trace::read(parent)
+        {
+            exchange.traced(trace);
+        }
         let path = target::path(&request)?;
         let origins = self.origins.load();
         origins.host(&request.uri, fields.host)?;
@@ -184,6 +205,7 @@ impl Gateway {
             Route::Public(_) if matches!(request.method, Method::GET | Method::HEAD) => None,
             Route::Public(_) => return Err(self.unknown()),
             Route::Protected(_) => {
+                exchange.challenged();
                 let now = SystemTime::now();
                 let shown = fields.shown(&door.memory, sender.certain.then(|| sender.address.ip()));
                 let known = live.access.authenticate(&shown, now);

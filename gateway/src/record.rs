@@ -1,20 +1,25 @@
 //! What happened: one [`Outcome`] drives status, metric and log line, in one place.
 
+pub mod audit;
 mod exchange;
 mod handshakes;
+mod id;
 mod live;
 mod meters;
 mod metrics;
 mod requests;
 mod tally;
 mod tools;
+mod trace;
 
-pub use exchange::{Exchange, Recorder};
+pub use audit::Audit;
+pub use exchange::{Exchange, Recorder, via};
 pub use handshakes::tls_version;
 pub use live::{Follow, Live, Snapshot};
 pub use meters::{Meters, WorkerMeters};
 pub use metrics::{Certificate, Metrics, ReloadedFile};
 pub use requests::HttpMethod;
+pub use trace::Trace;
 
 use crate::reject::Reject;
 use http::StatusCode;

@@ -1,6 +1,7 @@
 //! How the process lives: read, bind, serve, drain. [`run`] is all of it on one screen.
 
 pub mod admin;
+mod audit;
 mod drain;
 mod listener;
 mod logging;
@@ -20,6 +21,7 @@ use crate::proxy::routes::Routes;
 use crate::record::{Certificate, Live, Meters, Metrics};
 use admin::Admin;
 use arc_swap::ArcSwap;
+use audit::Journal;
 use drain::Drain;
 use listener::Listeners;
 use reload::Reload;
@@ -66,6 +68,14 @@ pub enum ServeError {
     /// A socket that the process was started with.
     #[error("cannot take over a socket: {0}")]
     Inherited(String),
+    /// The audit cannot be written.
+    #[error("{name}: the audit cannot be written there: {cause}")]
+    Audit {
+        /// The file, or standard output.
+        name: String,
+        /// Why.
+        cause: io::Error,
+    },
     /// Something of ours.
     #[error("cannot start: {0}")]
     Start(#[from] io::Error),
@@ -75,9 +85,11 @@ impl ServeError {
     /// Whether the operator's configuration is at fault (exit 64), or we are (exit 1).
     pub fn is_configuration(&self) -> bool {
         match self {
-            ServeError::Config(_) | ServeError::Tls(_) | ServeError::Certificate { .. } | ServeError::Inherited(_) => {
-                true
-            }
+            ServeError::Config(_)
+            | ServeError::Tls(_)
+            | ServeError::Certificate { .. }
+            | ServeError::Inherited(_)
+            | ServeError::Audit { .. } => true,
             ServeError::Bind { .. } | ServeError::Start(_) => false,
         }
     }
@@ -92,6 +104,7 @@ struct Shared {
     trusted: Arc<[Network]>,
     strangers: Arc<Strangers>,
     metrics: Arc<Metrics>,
+    journal: Journal,
     drain: Drain,
     notify: Notify,
     /// Rung when a lease has ended, so that streams look.
@@ -118,12 +131,15 @@ pub fn run(config: &Path) -> Result<(), ServeError> {
     keys_file::warnings(&settings.keys_file).iter().for_each(|warning| warn!("{warning}"));
     raise_file_limit();
     let workers = worker_count(&settings);
-    let shared = Arc::new(share(&settings, terms, access, workers)?);
+    let journal = Journal::open(&settings.audit)?;
+    let shared = Arc::new(share(&settings, terms, access, workers, journal)?);
     let listeners = Listeners::open(&settings.listen, workers, inherited)?;
     announce(&settings, &listeners, workers, &shared);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let ended = runtime.block_on(live(&settings, shared, listeners, reload));
+    shared.journal.started(config);
+    let ended = runtime.block_on(live(&settings, shared.clone(), listeners, reload));
     runtime.shutdown_background(); // a look at a file, or a worker that was told to end at once, is not waited for
+    shared.journal.stopped();
     ended
 }
 
@@ -150,6 +166,7 @@ async fn live(
     let name = signals.next().await;
     shared.notify.stopping();
     info!(signal = name, streams = shared.metrics.streams_open(), "draining");
+    shared.journal.stopping(name);
     tokio::select! {
         () = drained(settings, &shared, threads) => info!("drained"),
         name = signals.next() => warn!(signal = name, "second signal: ending at once"),
@@ -195,13 +212,20 @@ fn identity(settings: &Settings) -> Result<Identity, ServeError> {
     Err(ServeError::Certificate { file, from: date(identity.not_before), to: date(identity.not_after) })
 }
 
-fn share(settings: &Settings, terms: Terms, access: Access, workers: usize) -> Result<Shared, ServeError> {
+fn share(
+    settings: &Settings,
+    terms: Terms,
+    access: Access,
+    workers: usize,
+    journal: Journal,
+) -> Result<Shared, ServeError> {
     let routes = &settings.routes;
     let meters = Meters::build(&access, workers, &Meters::naming(&settings.upstream.tools));
     let live = Arc::new(ArcSwap::from_pointee(Live { access, meters }));
     let labels = Routes::labels(&routes.protected, &routes.public);
     Ok(Shared {
-        metrics: Arc::new(Metrics::new(workers, labels, live.clone(), certificate(&terms.identity))),
+        metrics: Arc::new(Metrics::new(workers, labels, live.clone(), certificate(&terms.identity), journal.state())),
+        journal,
         live,
         origins: Arc::new(ArcSwap::from_pointee(origins(settings, &terms.identity))),
         tls: ArcSwap::from_pointee(terms),

@@ -40,6 +40,8 @@ pub struct Settings {
     pub drain: Drain,
     /// What is logged, and how.
     pub log: Log,
+    /// Where the audit goes.
+    pub audit: Audit,
 }
 
 impl Settings {
@@ -177,6 +179,48 @@ pub enum LogFormat {
     Text,
     /// For machines.
     Json,
+}
+
+/// `[audit]`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Audit {
+    /// Where lines go, default standard output.
+    pub output: AuditOutput,
+    /// Whether the values of arguments are written, default false: only their names are.
+    pub audit_arguments: bool,
+    /// What happens while the queue is over its mark, default [`Overflow::Block`].
+    pub overflow: Overflow,
+    /// Bytes that may wait to be written before the queue is over its mark, default 8 MiB.
+    pub queue: u64,
+    /// Size at which a file is put aside for a new one, default 100 MiB; 0 is never.
+    pub rotate_size: u64,
+    /// Age at which a file is put aside for a new one, default a day; zero is never.
+    pub rotate_every: Duration,
+    /// Files put aside that are kept, default 30; 0 is all.
+    pub keep: usize,
+    /// How long written lines may stay in the kernel's memory, default 1 s (written `"always"` for zero); nothing (written
+    /// `"never"`) for as long as it likes.
+    pub fsync: Option<Duration>,
+}
+
+/// `audit.output`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AuditOutput {
+    /// Nowhere.
+    Off,
+    /// Standard output, for whoever runs the process to collect.
+    Stdout,
+    /// A file of our own.
+    File(PathBuf),
+}
+
+/// `audit.overflow`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Overflow {
+    /// New requests wait.
+    Block,
+    /// Lines are dropped and counted.
+    Drop,
 }
 
 #[cfg(test)]

@@ -190,6 +190,12 @@ impl<'a> Call<'a> {
         })
     }
 
+    /// The body from the arguments on, if there are any: their JSON, with whatever follows it. Nobody has judged it after
+    /// `observe`.
+    pub fn arguments(&self) -> Option<&'a [u8]> {
+        self.params_on(self.places.arguments, Member::Arguments)
+    }
+
     /// The URIs of the resources of which `subscriptions/listen` asks to hear; each is a [`Subject::Resource`] like that
     /// of `resources/subscribe` in older revisions. None after `observe`.
     pub fn subscriptions(&self) -> impl Iterator<Item = Cow<'a, str>> + use<'a> {

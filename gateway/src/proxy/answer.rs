@@ -2,11 +2,17 @@
 
 use super::delivery::Delivery;
 use super::reply::ReplyBody;
-use http::Response;
+use super::{Door, Gateway};
+use crate::record::audit::Room;
+use http::{Request, Response};
+use hyper::body::Incoming;
 use std::convert::Infallible;
 use std::future::Future;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::rc::Rc;
+use std::task::{Context, Poll, ready};
+
+const POLLED: &str = "an answer is polled until it is there, not longer";
 
 /// The answer to one request. A refusal that needs nothing but the head is there at once. What waits is boxed, so that
 /// its room is given back when the reply begins: hyper would keep it for as long as a stream is open.
@@ -17,17 +23,32 @@ pub(super) enum When {
     Now(Option<Box<Response<ReplyBody>>>),
     /// It is being fetched.
     Later(Box<Delivery>),
+    /// Nothing has been done about the request yet.
+    Waiting(Box<Waiting>),
+}
+
+/// A request that waits until the audit can take its line.
+pub(super) struct Waiting {
+    pub(super) gateway: Rc<Gateway>,
+    pub(super) door: Rc<Door>,
+    pub(super) request: Option<Request<Incoming>>,
+    pub(super) room: Room,
 }
 
 impl Future for Answer {
     type Output = Result<Response<ReplyBody>, Infallible>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        match &mut self.get_mut().0 {
-            When::Now(response) => {
-                Poll::Ready(Ok(*response.take().expect("an answer is polled until it is there, not longer")))
-            }
+        let when = &mut self.get_mut().0;
+        if let When::Waiting(waiting) = when {
+            ready!(Pin::new(&mut waiting.room).poll(cx));
+            let request = waiting.request.take().expect(POLLED);
+            *when = waiting.gateway.answer(&waiting.door, request).0;
+        }
+        match when {
+            When::Now(response) => Poll::Ready(Ok(*response.take().expect(POLLED))),
             When::Later(delivery) => Pin::new(&mut **delivery).poll(cx).map(Ok),
+            When::Waiting(_) => Poll::Pending, // it never waits twice
         }
     }
 }

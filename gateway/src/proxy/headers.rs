@@ -24,6 +24,8 @@ pub struct Fields<'a> {
     pub api_key: Sole<'a>,
     /// `Mcp-Session-Id`.
     pub session: Sole<'a>,
+    /// `traceparent`, which is never passed on as it is.
+    pub traceparent: Sole<'a>,
     /// Whether the client asks for another protocol on this connection.
     pub upgrade: bool,
     /// Whether a browser asks what it may send.
@@ -34,6 +36,8 @@ pub struct Fields<'a> {
     nominates: bool,
     passing: u128,
     codings: u128,
+    /// `tracestate`, which passes only with a `traceparent` that can be read.
+    states: u128,
 }
 
 /// What becomes of a field.
@@ -51,6 +55,8 @@ enum Fate {
     Session,
     /// `Accept-Encoding`, which is passed on unless the reply has to be read here.
     Coding,
+    Traceparent,
+    Tracestate,
     Connection,
     Upgrade,
     AsksMethod,
@@ -81,6 +87,8 @@ impl<'a> Fields<'a> {
                 Fate::ApiKey => fields.api_key.add(value.as_bytes()),
                 Fate::Session => fields.session.add(value.as_bytes()),
                 Fate::Coding => fields.codings |= 1 << index,
+                Fate::Traceparent => fields.traceparent.add(value.as_bytes()),
+                Fate::Tracestate => fields.states |= 1 << index,
                 Fate::Connection => fields.nominates |= !is_keep_alive(value),
                 Fate::Upgrade => fields.upgrade = true,
                 Fate::Trailer => fields.trailers = true,
@@ -149,7 +157,9 @@ pub fn write_head(request: &Parts, fields: &Fields<'_>, host: &str, caller: &Cal
     );
     let nominated = if fields.nominates { nominated(&request.headers) } else { Vec::new() };
     let read_here = caller.principal.is_some_and(|principal| principal.client().policy().reads());
-    let passing = if read_here { fields.passing } else { fields.passing | fields.codings };
+    let codings = if read_here { 0 } else { fields.codings };
+    let states = if caller.exchange.is_traced() { fields.states } else { 0 };
+    let passing = fields.passing | codings | states;
     for (index, (name, value)) in request.headers.iter().enumerate() {
         if passing >> index & 1 == 1 && !nominated.contains(name) {
             put(out, &[name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"]);
@@ -165,7 +175,8 @@ pub fn write_head(request: &Parts, fields: &Fields<'_>, host: &str, caller: &Cal
     if read_here {
         out.extend_from_slice(b"accept-encoding: identity\r\n");
     }
-    put(out, &[b"x-request-id: ", &caller.exchange.request_id(), b"\r\n", caller.forwarded]);
+    let (id, trace) = (caller.exchange.request_id(), caller.exchange.traceparent());
+    put(out, &[b"x-request-id: ", &id, b"\r\ntraceparent: ", &trace, b"\r\n", caller.forwarded]);
 }
 
 /// Ends the head with what follows it: only now is it certain, since a policy may have had a chunked body read whole.
@@ -250,6 +261,8 @@ fn fate_of_other(name: &str) -> Fate {
     match name {
         "x-api-key" => Fate::ApiKey,
         "mcp-session-id" => Fate::Session,
+        "traceparent" => Fate::Traceparent,
+        "tracestate" => Fate::Tracestate,
         _ if name.starts_with("mcp-") => Fate::Pass, // MCP lets a tool name any token here
         "keep-alive" | "proxy-connection" | "http2-settings" => Fate::Drop,
         _ if is_ours(name.as_bytes()) => Fate::Drop,
@@ -300,8 +313,6 @@ mod tests {
             "mcp-name",
             "mcp-param-region",
             "mcp-param-x_y.z",
-            "traceparent",
-            "tracestate",
             "user-agent",
             "x_custom",
             "x-custom",
@@ -342,7 +353,8 @@ mod tests {
         ] {
             assert_eq!(fate_of(name), Fate::Ambiguous, "{name}");
         }
-        for name in ["x-api-key", "host", "origin", "connection", "upgrade", "mcp-session-id", "accept-encoding"] {
+        let others = ["connection", "upgrade", "mcp-session-id", "accept-encoding", "traceparent", "tracestate"];
+        for name in ["x-api-key", "host", "origin"].into_iter().chain(others) {
             assert_ne!(fate_of(name), Fate::Pass, "{name}");
         }
     }

@@ -1,42 +1,51 @@
 //! The record of one request, written when it is dropped: whatever happens to the request, its record happens.
 
+use super::audit::{Field, Line, Pen, Room, line};
+use super::id::{Ids, hex, hex2};
 use super::requests::{Cell, HttpMethod};
 use super::tools::ToolNames;
-use super::{End, Live, Metrics, Outcome, Snapshot};
+use super::{End, Live, Metrics, Outcome, Snapshot, Trace};
 use crate::access::{Client, Decision, Hold, Key, Lease, LeaseEnd, Principal, Proof, Slot};
-use crate::mcp::{Call, Method as Rpc};
+use crate::mcp::{Call, Method as Rpc, Subject};
 use crate::reject::Reject;
 use http::StatusCode;
 use std::cell;
-use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
-use tracing::{enabled, info};
+use tracing::debug;
 
-/// The name under which request lines are logged; `log.level = "warn"` or `"info,gateway::request=off"` silences them.
-macro_rules! request_target {
-    () => {
-        "gateway::request"
-    };
-}
-
-/// Longest tool name that is logged, in bytes.
-const LONGEST_NAME: usize = 128;
+/// Most names of arguments in a line, and most bytes of their values.
+const ARGUMENTS: (usize, usize) = (32, 4096);
 
 /// One worker's recorder.
 pub struct Recorder {
     metrics: Arc<Metrics>,
     worker: usize,
-    seed: [u64; 2],
+    ids: Ids,
+    pen: Option<Pen>,
     opened: cell::Cell<u64>,
 }
 
 impl Recorder {
-    /// For `worker`; `seed` is random, and makes request ids of different workers and processes differ.
-    pub fn new(metrics: Arc<Metrics>, worker: usize, seed: [u64; 2]) -> Self {
-        Self { metrics, worker, seed, opened: cell::Cell::new(0) }
+    /// For `worker`; `seed` is random, and makes request ids of different workers and processes differ. Without a `pen`
+    /// there is no audit.
+    pub fn new(metrics: Arc<Metrics>, worker: usize, seed: [u64; 2], pen: Option<Pen>) -> Self {
+        Self { metrics, worker, ids: Ids::new(seed), pen, opened: cell::Cell::new(0) }
+    }
+
+    /// Hands audit lines over as they come, for as long as the worker lives.
+    pub async fn run(&self) {
+        if let Some(pen) = &self.pen {
+            pen.run().await;
+        }
+    }
+
+    /// What a new request has to wait for before anything is done about it, if it has to.
+    #[inline]
+    pub fn room(&self) -> Option<Room> {
+        self.pen.as_ref()?.room()
     }
 
     /// This worker's counters.
@@ -48,15 +57,19 @@ impl Recorder {
 /// The record of one request, from its head to its last byte.
 ///
 /// It is settled once, with an [`Outcome`], and ended once, with an [`End`]. One that is dropped unsettled was abandoned
-/// by the client, or, while the thread panics, crashed. Dropping counts and logs; it never waits.
+/// by the client, or, while the thread panics, crashed. Dropping counts and writes the audit line; it never waits.
 pub struct Exchange {
     recorder: Rc<Recorder>,
     live: Snapshot<Live>,
     opened: Instant,
     /// When it left for the upstream: microseconds after it was opened.
     sent: Option<u32>,
-    peer: SocketAddr,
+    /// Where it came in, as [`via`] has it.
+    via: Rc<str>,
     number: u64,
+    /// All zero if it began no trace of somebody else's.
+    trace: [u64; 2],
+    trace_flags: u8,
     who: Option<Proof>,
     /// Where it comes from, if that is not whoever holds the connection.
     sender: Option<Box<SocketAddr>>,
@@ -74,12 +87,21 @@ pub struct Exchange {
     events: u64,
     /// By number, if it calls one.
     tool: Option<u8>,
-    name: Option<Box<str>>,
+    /// Whether it has come so far that somebody has to show who they are.
+    audited: bool,
+    /// What the audit line says of what it asks.
+    asked: Vec<u8>,
+}
+
+/// What the audit lines of a connection's requests all say of it; `tls` is the version, if there is TLS.
+pub fn via(peer: SocketAddr, tls: Option<&str>) -> Rc<str> {
+    let tls = tls.map(|tls| format!("{}\"{tls}\"", Field::Tls.key())).unwrap_or_default();
+    format!("{}\"{peer}\"{tls}", Field::Peer.key()).into()
 }
 
 impl Exchange {
     /// Begins the record of a request that has just been read.
-    pub fn open(recorder: &Rc<Recorder>, live: Snapshot<Live>, peer: SocketAddr, method: HttpMethod) -> Self {
+    pub fn open(recorder: &Rc<Recorder>, live: Snapshot<Live>, via: &Rc<str>, method: HttpMethod) -> Self {
         let number = recorder.opened.get();
         recorder.opened.set(number.wrapping_add(1));
         Self {
@@ -87,8 +109,10 @@ impl Exchange {
             live,
             opened: Instant::now(),
             sent: None,
-            peer,
+            via: via.clone(),
             number,
+            trace: [0; 2],
+            trace_flags: 0,
             who: None,
             sender: None,
             slot: None,
@@ -103,18 +127,44 @@ impl Exchange {
             bytes: 0,
             events: 0,
             tool: None,
-            name: None,
+            audited: false,
+            asked: Vec::new(),
         }
     }
 
     /// The request's id: 32 hexadecimal digits, unique in this fleet for all that chance allows.
     pub fn request_id(&self) -> [u8; 32] {
-        let [high, low] = self.recorder.seed;
-        let mut text = [0; 32];
-        let (first, second) = text.split_at_mut(16);
-        first.copy_from_slice(&hex(high));
-        second.copy_from_slice(&hex(spread(low.wrapping_add(self.number))));
+        self.recorder.ids.request(self.number)
+    }
+
+    /// It belongs to a trace that was begun before.
+    pub fn traced(&mut self, trace: Trace) {
+        self.trace = trace.id;
+        self.trace_flags = trace.flags;
+    }
+
+    /// Whether it belongs to a trace that was begun before.
+    pub fn is_traced(&self) -> bool {
+        self.trace != [0; 2]
+    }
+
+    /// The `traceparent` of what it asks of the upstream. A trace that begins here has the request's id.
+    pub fn traceparent(&self) -> [u8; 55] {
+        let mut text = *b"00-................................-................-00";
+        let parts = [(3, &self.trace_id()[..]), (36, &hex(self.recorder.ids.span(self.number)))];
+        for (at, part) in parts {
+            if let Some(place) = text.get_mut(at..at + part.len()) {
+                place.copy_from_slice(part);
+            }
+        }
+        if let Some(last) = text.last_mut() {
+            *last = b'0' + self.trace_flags;
+        }
         text
+    }
+
+    fn trace_id(&self) -> [u8; 32] {
+        if self.is_traced() { hex2(self.trace) } else { self.request_id() }
     }
 
     /// The snapshot that this request is judged by.
@@ -125,6 +175,11 @@ impl Exchange {
     /// Which route it took, by number; see [`Metrics::new`].
     pub fn routed(&mut self, route: Option<usize>) {
         self.route = route.and_then(|n| u16::try_from(n).ok()).unwrap_or(u16::MAX);
+    }
+
+    /// It has come to where somebody has to show who they are: from here on it is audited.
+    pub fn challenged(&mut self) {
+        self.audited = true;
     }
 
     /// Who sent it, as was found `now`.
@@ -144,11 +199,6 @@ impl Exchange {
     /// A proxy that is trusted says where it comes from.
     pub fn came_from(&mut self, sender: SocketAddr) {
         self.sender = Some(Box::new(sender));
-    }
-
-    /// Where it comes from.
-    pub fn sender(&self) -> SocketAddr {
-        self.sender.as_deref().copied().unwrap_or(self.peer)
     }
 
     /// What it holds for as long as it is under way; what it held before is given back.
@@ -174,8 +224,10 @@ impl Exchange {
             let name = call.name().map(|name| self.live.meters.tools().number(name));
             self.tool = Some(name.unwrap_or(ToolNames::OTHER));
         }
-        if enabled!(target: request_target!(), tracing::Level::INFO) {
-            self.name = call.name().map(loggable);
+        if let Some(pen) = self.recorder.pen.as_ref().filter(|_| self.audited) {
+            let mut room = pen.spare();
+            describe(call, pen.wants_arguments(), &mut room);
+            self.asked = room;
         }
     }
 
@@ -200,6 +252,7 @@ impl Exchange {
         if event_stream && let Some(shard) = self.shard() {
             shard.streams_open.add(1);
             self.streaming = true;
+            self.write("stream_start", |line| line.number(Field::Status, status.as_u16().into()));
         }
     }
 
@@ -291,28 +344,63 @@ impl Exchange {
         }
     }
 
-    #[cold]
-    fn log(&self, outcome: Outcome, end: Option<End>) {
-        let principal = self.principal();
-        let reason = self.lease_ended().filter(|_| end == Some(End::LeaseEnded));
-        let id = self.request_id();
-        info!(
-            target: request_target!(),
-            request_id = std::str::from_utf8(&id).unwrap_or_default(),
-            client = principal.map(|p| p.client().id().as_str()),
-            key_id = self.key().map(|k| k.id().as_str()),
-            peer = %self.sender(),
-            method = self.method.as_str(),
-            rpc = self.rpc.map(Rpc::as_str),
-            tool = self.name.as_deref(),
-            decision = self.decision.map(tracing::field::display),
-            status = outcome.status(),
-            outcome = outcome.word(),
-            end = end.map(End::word),
-            reason = reason.map(LeaseEnd::word),
-            bytes = self.bytes,
-            ms = self.opened.elapsed().as_secs_f64() * 1e3,
-        );
+    /// Writes an audit line, if this is one for it.
+    fn write(&self, event: &'static str, fill: impl FnOnce(&mut Line<'_>)) {
+        let Some(pen) = self.recorder.pen.as_ref().filter(|_| self.audited) else { return };
+        pen.write(SystemTime::now(), event, |line| {
+            line.digits(Field::RequestId, &self.request_id());
+            line.digits(Field::TraceId, &self.trace_id());
+            match self.sender.as_deref() {
+                None => line.members(self.via.as_bytes()),
+                Some(sender) => {
+                    line.word(Field::Peer, &sender.to_string());
+                    line.members(self.via.replacen(Field::Peer.key(), Field::Proxy.key(), 1).as_bytes());
+                }
+            }
+            if let Some(principal) = self.principal() {
+                line.word(Field::Client, principal.client().id().as_str());
+                line.word(Field::KeyId, principal.key().id().as_str());
+            }
+            line.word(Field::Method, self.method.as_str());
+            line.text(Field::Route, self.recorder.metrics.route(self.route.into()));
+            if let Some(rpc) = self.rpc {
+                line.word(Field::Rpc, rpc.as_str());
+            }
+            line.members(&self.asked);
+            if let Some(decision) = &self.decision {
+                line.shown(Field::Decision, decision);
+            }
+            fill(line);
+        });
+    }
+
+    fn write_end(&self, outcome: Outcome, end: Option<End>) {
+        if !self.audited {
+            return debug!(
+                request_id = std::str::from_utf8(&self.request_id()).unwrap_or_default(),
+                via = &*self.via,
+                method = self.method.as_str(),
+                status = outcome.status(),
+                outcome = outcome.word(),
+                "a request that needed no key"
+            );
+        }
+        let event = if self.streaming { "stream_end" } else { "request" };
+        self.write(event, |line| {
+            line.number(Field::Status, outcome.status().into());
+            line.word(Field::Outcome, outcome.word());
+            if let Some(end) = end {
+                line.word(Field::End, end.word());
+            }
+            if let Some(reason) = self.lease_ended().filter(|_| end == Some(End::LeaseEnded)) {
+                line.word(Field::Reason, reason.word());
+            }
+            line.number(Field::Bytes, self.bytes);
+            if self.streaming {
+                line.number(Field::Events, self.events);
+            }
+            line.millis(Field::DurationMs, self.opened.elapsed());
+        });
     }
 }
 
@@ -323,78 +411,23 @@ impl Drop for Exchange {
         let relayed = matches!(outcome, Outcome::Relayed(_));
         let end = self.end.or(relayed.then_some(End::ClientLeft));
         self.count(outcome, end);
-        if enabled!(target: request_target!(), tracing::Level::INFO) {
-            self.log(outcome, end);
+        self.write_end(outcome, end);
+        if let Some(pen) = &self.recorder.pen {
+            pen.give_back(std::mem::take(&mut self.asked));
         }
     }
 }
 
-/// A name from a request, made safe for a log line: no control characters, bounded.
-fn loggable(name: &str) -> Box<str> {
-    let mut text = String::with_capacity(name.len().min(LONGEST_NAME));
-    for c in name.chars() {
-        if text.len() >= LONGEST_NAME {
-            text.push('…');
-            break;
-        }
-        if c.is_control() || matches!(c, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}') {
-            let _ = write!(text, "{}", c.escape_unicode());
-        } else {
-            text.push(c);
-        }
+/// What a call is about, as members of its audit line. Of arguments the names, unless the operator wants more.
+fn describe(call: &Call<'_>, values: bool, out: &mut Vec<u8>) {
+    if let Some((subject, name)) = call.subject() {
+        let field = if subject == Subject::Tool { Field::Tool } else { Field::Subject };
+        line::put_member(out, field, name);
     }
-    text.into()
-}
-
-/// Numbers in a row become numbers that share nothing; no two become one (splitmix64's finalizer is a bijection).
-fn spread(mut n: u64) -> u64 {
-    n = (n ^ (n >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    n = (n ^ (n >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    n ^ (n >> 31)
-}
-
-/// Sixteen digits without a loop over bytes: each nibble is spread into a byte of a 128-bit word, and all are turned into
-/// digits at once.
-fn hex(n: u64) -> [u8; 16] {
-    const LOW: u128 = 0x0f0f_0f0f_0f0f_0f0f_0f0f_0f0f_0f0f_0f0f;
-    const ONES: u128 = 0x0101_0101_0101_0101_0101_0101_0101_0101;
-    let mut x = u128::from(n);
-    x = (x | x << 32) & 0x0000_0000_ffff_ffff_0000_0000_ffff_ffff;
-    x = (x | x << 16) & 0x0000_ffff_0000_ffff_0000_ffff_0000_ffff;
-    x = (x | x << 8) & 0x00ff_00ff_00ff_00ff_00ff_00ff_00ff_00ff;
-    x = (x | x << 4) & LOW;
-    let letters = (x + ONES * 6) >> 4 & ONES; // 1 where the nibble is 10 or more
-    (x + ONES * u128::from(b'0') + letters * u128::from(b'a' - b'0' - 10)).to_be_bytes()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    proptest! {
-        #[test]
-        fn a_logged_name_cannot_break_its_line(name: String) {
-            let text = loggable(&name);
-            prop_assert!(!text.chars().any(char::is_control));
-            prop_assert!(text.len() <= LONGEST_NAME + 12);
+    if call.method() == Rpc::ToolsCall {
+        line::put_members(out, Field::Arguments, call.argument_names().take(ARGUMENTS.0));
+        if let Some(arguments) = call.arguments().filter(|_| values) {
+            line::put_json(out, Field::ArgumentValues, arguments, ARGUMENTS.1);
         }
-
-        #[test]
-        fn hex_is_hex(n: u64) {
-            let digits = format!("{n:016x}");
-            prop_assert!(hex(n) == digits.as_bytes());
-        }
-
-        #[test]
-        fn neighbours_get_different_ids(n: u64) {
-            prop_assert_ne!(spread(n), spread(n.wrapping_add(1)));
-        }
-    }
-
-    #[test]
-    fn names_keep_what_is_harmless() {
-        assert_eq!(&*loggable("get_alerts"), "get_alerts");
-        assert_eq!(&*loggable("a\nb\u{202e}c"), "a\\u{a}b\\u{202e}c");
     }
 }

@@ -10,6 +10,7 @@ mod status;
 mod traffic;
 
 use super::Live;
+use super::audit::State as AuditState;
 use super::meters::WorkerMeters;
 use super::tally::LastTime;
 use arc_swap::ArcSwap;
@@ -34,6 +35,7 @@ pub struct Metrics {
     live: Arc<ArcSwap<Live>>,
     certificate: ArcSwap<Certificate>,
     reloads: [Reload; ReloadedFile::ALL.len()],
+    audit: Arc<AuditState>,
     started: SystemTime,
 }
 
@@ -79,12 +81,18 @@ impl Reload {
 
 impl Metrics {
     /// For `workers` workers; `routes` are the labels of the route numbers.
-    pub fn new(workers: usize, routes: Vec<String>, live: Arc<ArcSwap<Live>>, certificate: Certificate) -> Self {
+    pub fn new(
+        workers: usize,
+        routes: Vec<String>,
+        live: Arc<ArcSwap<Live>>,
+        certificate: Certificate,
+        audit: Arc<AuditState>,
+    ) -> Self {
         let workers = (0..workers).map(|_| WorkerMeters::default()).collect();
         let fresh = |()| Reload { ok: AtomicBool::new(true), when: LastTime::default() };
         let reloads = [(); ReloadedFile::ALL.len()].map(fresh);
         let (certificate, started) = (ArcSwap::from_pointee(certificate), SystemTime::now());
-        let metrics = Self { workers, routes, live, certificate, reloads, started };
+        let metrics = Self { workers, routes, live, certificate, reloads, audit, started };
         ReloadedFile::ALL.into_iter().for_each(|file| metrics.reloaded(file, Some(started)));
         metrics
     }
@@ -116,6 +124,11 @@ impl Metrics {
         self.routes.len()
     }
 
+    /// The label of a route's number.
+    pub fn route(&self, number: usize) -> &str {
+        self.routes.get(number).map_or("other", String::as_str)
+    }
+
     /// Tells of a new certificate.
     pub fn renew(&self, certificate: Certificate) {
         self.certificate.store(Arc::new(certificate));
@@ -143,6 +156,7 @@ impl Metrics {
         families.extend(self.streams());
         families.extend(self.connections());
         families.extend(self.files());
+        families.extend(self.audit());
         families.push(process::build());
         families.extend(process::process(self.started));
         families.retain(|family| !family.get_metric().is_empty());

@@ -14,7 +14,7 @@ use crate::access::Access;
 use crate::config::settings::Settings;
 use crate::config::{ConfigError, keys_file, moment};
 use crate::record::{Live, Meters, ReloadedFile};
-use changes::Changes;
+pub(super) use changes::Changes;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -108,11 +108,13 @@ impl Reload {
                 let changes = Changes::between(&before.access, &access);
                 replace(shared, access);
                 shared.metrics.reloaded(ReloadedFile::Keys, Some(now));
+                shared.journal.keys_changed(file, &changes);
                 changes.log(file);
             }
             Attempt::Failed { error, news } => {
                 shared.metrics.reloaded(ReloadedFile::Keys, None);
                 if news {
+                    shared.journal.refused("keys_refused", file, &error.to_string());
                     warn!("{error}; the keys that are in use stay in use");
                 }
             }
@@ -137,6 +139,7 @@ impl Reload {
                 shared.origins.store(Arc::new(origins(&self.settings, identity)));
                 shared.metrics.renew(certificate(identity));
                 shared.metrics.reloaded(ReloadedFile::Certificate, Some(SystemTime::now()));
+                shared.journal.certificate_changed(&self.settings.tls.certificate, identity);
                 let (names, ends) = (identity.names.join(" "), moment::text(identity.not_after));
                 shared.tls.store(Arc::new(terms));
                 info!(names, ends, "reloaded the certificate");
@@ -144,6 +147,8 @@ impl Reload {
             Attempt::Failed { error, news } => {
                 shared.metrics.reloaded(ReloadedFile::Certificate, None);
                 if news {
+                    let file = &self.settings.tls.certificate;
+                    shared.journal.refused("certificate_refused", file, &error.to_string());
                     warn!("{error}; the certificate that is in use stays in use");
                 }
             }
@@ -158,11 +163,15 @@ impl Reload {
             Attempt::Loaded(terms) => {
                 shared.tls.store(Arc::new(terms));
                 shared.metrics.reloaded(ReloadedFile::ClientCa, Some(SystemTime::now()));
+                let file = auth.file().unwrap_or(Path::new(""));
+                shared.journal.authorities_changed(file);
                 info!("reloaded the clients' authorities");
             }
             Attempt::Failed { error, news } => {
                 shared.metrics.reloaded(ReloadedFile::ClientCa, None);
                 if news {
+                    let file = auth.file().unwrap_or(Path::new(""));
+                    shared.journal.refused("authorities_refused", file, &error.to_string());
                     warn!("{error}; the clients' authorities that are in use stay in use");
                 }
             }
@@ -178,6 +187,7 @@ fn replace(shared: &Shared, access: Access) {
     let after = Arc::new(Live { access, meters });
     shared.live.store(after.clone());
     let ended = before.access.end_leases(&after.access);
+    ended.iter().for_each(|(client, key, reason)| shared.journal.key_ended(client, key, *reason));
     for (client, key, reason) in ended.iter().take(MOST) {
         info!(client = client.id().as_str(), key_id = key.id().as_str(), reason = reason.word(), "a key has ended");
     }

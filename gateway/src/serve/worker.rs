@@ -49,6 +49,8 @@ pub(super) fn start(index: usize, sockets: Sockets, shared: Arc<Shared>) -> io::
 
 async fn run(index: usize, sockets: Sockets, shared: Arc<Shared>) -> io::Result<()> {
     let worker = Rc::new(Worker::new(index, shared)?);
+    let recorder = worker.gateway.recorder.clone();
+    spawn_local(async move { recorder.run().await });
     let clock = worker.clock.clone();
     spawn_local(async move { clock.run().await });
     let upstream = worker.gateway.upstream.clone();
@@ -111,7 +113,7 @@ impl Worker {
             routes: shared.routes.clone(),
             upstream: Rc::new(upstream),
             upstream_host: settings.address.host().into(),
-            recorder: Rc::new(Recorder::new(shared.metrics.clone(), index, [high, low])),
+            recorder: Rc::new(Recorder::new(shared.metrics.clone(), index, [high, low], shared.journal.pen())),
             max_body: shared.limits.max_body,
             max_list: usize::try_from(shared.limits.max_list).unwrap_or(usize::MAX),
             sessions: shared.sessions.clone(),

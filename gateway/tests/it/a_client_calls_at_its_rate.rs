@@ -64,7 +64,7 @@ async fn and_no_faster() {
         assert_eq!(origin.requests().len(), 10);
         let series = "gateway_rate_limited_total{client=\"metered\",limit=\"rate\"}";
         assert_eq!(gateway.metric(series).await, Some(2.0));
-        let line = gateway.requests_logged(12).await.remove(11);
+        let line = gateway.audited(12).await.remove(11);
         assert_eq!((&line["outcome"], &line["status"]), (&"rate_limited".into(), &429.into()));
     }
 }

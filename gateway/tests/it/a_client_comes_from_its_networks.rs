@@ -34,7 +34,7 @@ async fn and_is_unknown_elsewhere() {
     assert_eq!(origin.requests().len(), 2);
     let series = "gateway_auth_decisions_total{result=\"rejected\",reason=\"address\"}";
     assert_eq!(gateway.metric(series).await, Some(6.0));
-    let lines = gateway.requests_logged(14).await;
+    let lines = gateway.audited(14).await;
     assert_eq!(lines.iter().filter(|line| line["outcome"] == "key_address").count(), 6);
     let keys = gateway.read("keys.toml");
     gateway.rekey(keys.replace("\"192.0.2.0/24\"", "\"127.0.0.1\"")).await;
@@ -84,11 +84,15 @@ async fn as_trusted_proxies_tell() {
             expected.extend([*address; 2]);
         }
     }
-    let lines = gateway.requests_logged(expected.len()).await;
+    let lines = gateway.audited(expected.len()).await;
     let logged = lines
         .iter()
         .map(|line| line["peer"].as_str().unwrap().parse::<std::net::SocketAddr>().unwrap().ip().to_string());
-    assert_eq!(logged.collect::<Vec<_>>(), expected);
+    // each worker's lines are in order
+    let mut logged: Vec<_> = logged.collect();
+    logged.sort();
+    expected.sort();
+    assert_eq!(logged, expected);
 }
 
 #[tokio::test]

@@ -68,7 +68,7 @@ async fn from_one_to_the_other() {
     assert_eq!(on_old.piece().await, Piece::End);
     old_stream.closed().await;
     let ended = |line: &serde_json::Value| line["end"] == "lease_ended";
-    let line = gateway.log.wait("the old stream's line", from, 1, ended).await.remove(0);
+    let line = gateway.audit.wait("the old stream's line", 0, 1, ended).await.remove(0);
     assert_eq!((&line["reason"], &line["key_id"]), (&"expired".into(), &gateway.key().id.as_str().into()));
     new_stream.chunk("data: new\n\n").await;
     assert_eq!(incoming.piece().await, Piece::Data(b"data: new\n\n".to_vec()));

@@ -276,7 +276,7 @@ async fn and_what_cannot_be_read_as_a_list_is_not_passed_on() {
             seen.refuses(502, -32010, Value::Null);
             assert!(!seen.text().contains("theirs"));
         }
-        let refused = gateway.requests_logged(2).await;
+        let refused = gateway.audited(2).await;
         let word = |line: &Value| ["list_unreadable", "list_too_large"].contains(&line["outcome"].as_str().unwrap());
         assert!(refused.iter().all(word), "{refused:?}");
         gateway.client(Protocol::Http1).await.ask(&list("tools/list").key(&gateway.key().secret)).await.with(200);

@@ -52,7 +52,7 @@ async fn cleanly_between_events_and_visibly_elsewhere() {
             assert_eq!(incoming.exactly(got.len()).await, got.as_bytes());
             streams.push((incoming, exchange));
         }
-        let from = gateway.log.len();
+        let (from, audited) = (gateway.log.len(), gateway.audit.len());
         gateway.command(&["keys", "revoke", &key.id, "--reason", "laptop lost"]);
         for (number, end) in [Piece::End, Piece::Cut, Piece::Cut].into_iter().enumerate() {
             let (incoming, exchange) = &mut streams[number];
@@ -61,7 +61,7 @@ async fn cleanly_between_events_and_visibly_elsewhere() {
         }
         let line = gateway.said("a key has ended", from).await;
         assert_eq!((&line["key_id"], &line["reason"]), (&json!(key.id), &json!("revoked")));
-        let ended = gateway.log.wait("three requests", from, 3, |line| line["end"] == "lease_ended").await;
+        let ended = gateway.audit.wait("three requests", audited, 3, |line| line["end"] == "lease_ended").await;
         assert!(ended.iter().all(|line| line["reason"] == "revoked" && line["key_id"] == key.id), "{ended:?}");
         for (incoming, exchange) in &mut streams[3..] {
             exchange.chunk("data: 2\n\n").await;
@@ -159,7 +159,6 @@ async fn a_thousand_at_once_while_others_flow() {
     let (mut kept, _agent) = open(&gateway, &origin, gateway.key(), EACH).await;
     let streams = async |client: &str| gateway.metric(&format!("gateway_streams_open{{client=\"{client}\"}}")).await;
     assert_eq!((streams("phone").await, streams("weather-agent").await), (Some(EACH as f64), Some(EACH as f64)));
-    let from = gateway.log.len();
     gateway.command(&["keys", "revoke", "client:phone"]);
     for (number, ((reader, exchange), (other, others))) in lost.iter_mut().zip(&mut kept).enumerate() {
         assert_eq!(reader.piece().await, Piece::End, "{number}");
@@ -168,7 +167,7 @@ async fn a_thousand_at_once_while_others_flow() {
         others.chunk(&event).await;
         assert_eq!(other.piece().await, Piece::Data(event.into_bytes()));
     }
-    let lines = gateway.log.wait("every request", from, EACH, |line| !line["end"].is_null()).await;
+    let lines = gateway.audit.wait("every request", 0, EACH, |line| !line["end"].is_null()).await;
     assert!(lines.iter().all(|line| line["end"] == "lease_ended" && line["key_id"] == key.id), "{lines:?}");
     assert_eq!((streams("phone").await, streams("weather-agent").await), (Some(0.0), Some(EACH as f64)));
 }
@@ -188,7 +187,6 @@ async fn although_the_client_does_not_read() {
         let mut incoming = client.open(&Ask::ping().key(&key.secret)).await;
         let mut exchange = begin(&origin).await;
         incoming.head().await;
-        let from = gateway.log.len();
         // whole events only, far more of them than lie between the two ends
         let event = format!("data: {}\n\n", "x".repeat(64 * 1024 - 8));
         let chunk = format!("{:x}\r\n{event}\r\n", event.len());
@@ -209,7 +207,7 @@ async fn although_the_client_does_not_read() {
             stalls.await;
             gateway.command(&["keys", "revoke", &key.id]);
             let ended = |line: &serde_json::Value| line["end"] == "lease_ended";
-            gateway.log.wait("the end of a stream that nobody reads", from, 1, ended).await.remove(0)
+            gateway.audit.wait("the end of a stream that nobody reads", 0, 1, ended).await.remove(0)
         };
         let ((), line) = within("both ends see it", async { tokio::join!(flood, revoke) }).await;
         let blocks = blocks.get();

@@ -77,7 +77,7 @@ async fn and_the_log_says_by_which_line() {
     for (number, (key, method, params, status, decision)) in cases.into_iter().enumerate() {
         let passed = origin.requests().len();
         let reply = client.ask(&ask(key, method, &params)).await.with(status);
-        let line = gateway.requests_logged(number + 1).await.remove(number);
+        let line = gateway.audited(number + 1).await.remove(number);
         assert_eq!(line["decision"], decision, "{method} {params}");
         assert_eq!(origin.requests().len() - passed, usize::from(status == 200));
         if status == 403 {

@@ -61,7 +61,9 @@ async fn whatever_it_may_call() {
             assert_eq!(origin.requests().len(), passed);
         }
     }
-    let refused = gateway.log.since(0, |line| line["outcome"] == "unknown_session");
+    let unknown = |line: &Value| line["outcome"] == "unknown_session";
+    gateway.audit.wait("the refusals", 0, 2 * 3 * 21, unknown).await;
+    let refused = gateway.audit.since(0, unknown);
     assert_eq!(refused.len(), 2 * 3 * 21);
     assert!(refused.iter().all(|line| line["status"] == 404 && line["client"].is_string()), "{refused:?}");
     let warned =

@@ -24,7 +24,7 @@ async fn of_one_port() {
     }
     assert_eq!((workers.len(), ids.len()), (2, 3 * CONNECTIONS));
     let counted = "gateway_requests_total{client=\"weather-agent\",route=\"/mcp\",method=\"POST\",outcome=\"relayed\"}";
-    gateway.requests_logged(ids.len()).await;
+    gateway.audited(ids.len()).await;
     assert_eq!(gateway.metric(counted).await, Some(ids.len() as f64), "a scrape adds the workers up");
 }
 

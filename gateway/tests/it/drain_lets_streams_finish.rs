@@ -129,7 +129,7 @@ async fn the_timeout_ends_what_is_left() {
     first.closed().await;
     second.closed().await;
     assert_eq!(gateway.exited().await, 0);
-    for line in gateway.requests_logged(2).await {
+    for line in gateway.audited(2).await {
         assert_eq!((&line["outcome"], &line["end"]), (&"relayed".into(), &"drained".into()), "{line}");
     }
 }

@@ -4,6 +4,7 @@
 //! sentence; order and completeness are asserted, durations never.
 
 pub(crate) mod ask;
+pub(crate) mod audit;
 pub(crate) mod backend;
 pub(crate) mod certificates;
 pub(crate) mod client;

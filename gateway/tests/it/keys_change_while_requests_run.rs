@@ -29,7 +29,7 @@ async fn asking(gateway: &Gateway, protocol: Protocol, stop: &AtomicBool, asked:
 #[tokio::test]
 async fn two_hundred_times_and_no_request_fails() {
     let origin = Origin::answering(|_| ok("{}")).await;
-    let quiet = "[log]\nlevel = \"info,gateway::request=off\"";
+    let quiet = "[log]\nlevel = \"info\"";
     let gateway = Gateway::before(&origin).settings(quiet).start().await;
     let (stop, asked) = (AtomicBool::new(false), AtomicUsize::new(0));
     let keys = gateway.read("keys.toml");

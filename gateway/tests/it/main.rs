@@ -51,8 +51,6 @@ mod drain_lets_streams_finish;
 #[cfg(test)]
 mod each_client_gets_its_own_answer;
 #[cfg(test)]
-mod each_request_leaves_one_line;
-#[cfg(test)]
 mod events_arrive_one_by_one;
 #[cfg(test)]
 mod harness;
@@ -74,6 +72,10 @@ mod public_paths_need_no_key;
 mod request_bodies_pass_whole;
 #[cfg(test)]
 mod the_admin_port_shows_who_did_what;
+#[cfg(test)]
+mod the_audit_is_written_whole;
+#[cfg(test)]
+mod the_audit_tells_who_did_what;
 #[cfg(test)]
 mod the_backend_is_told_who_asks;
 #[cfg(test)]

@@ -36,7 +36,10 @@ async fn at_trace() {
         client.send(junk).await;
         client.everything().await;
     }
-    gateway.requests_logged(asks.len() * 3 - 1).await;
+    // all but those for public and unknown paths and for a foreign page, whose lines are in the log
+    let unaudited = |line: &serde_json::Value| line["message"] == "a request that needed no key";
+    gateway.log.wait("requests that needed no key", 0, 3 * 3, unaudited).await;
+    gateway.audited((asks.len() - 3) * 3 - 1).await;
     for library in ["h2::", "gateway::"] {
         let from = |line: &serde_json::Value| line["target"].as_str().unwrap().starts_with(library);
         assert!(!gateway.log.since(0, from).is_empty(), "{library} logs at trace, and was looked through");

@@ -62,7 +62,7 @@ async fn each_request_is_counted_once_with_its_outcome() {
             client.ask(&ask).await;
         }
     }
-    gateway.requests_logged(22).await;
+    gateway.audited(18).await; // public and unknown paths need no key
     for (labels, count) in [
         ("client=\"weather-agent\",route=\"/mcp\",method=\"POST\",outcome=\"relayed\"", 2.0),
         ("client=\"weather-agent\",route=\"/mcp\",method=\"DELETE\",outcome=\"relayed\"", 2.0),

@@ -15,7 +15,6 @@ const PASSES: &[(&str, &str)] = &[
     ("mcp-name", "=?base64?R3LDvMOfZQ==?="),
     ("mcp-param-region", "eu"),
     ("mcp-param-x_y.z", "1"),
-    ("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"),
     ("tracestate", "a=1"),
     ("user-agent", "test/1"),
     ("accept-language", "de"),
@@ -24,6 +23,9 @@ const PASSES: &[(&str, &str)] = &[
     ("x-custom", "two"),
     ("x_custom", "three"),
 ];
+
+/// Its trace and flags pass; the parent is the gateway.
+const TRACEPARENT: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 
 /// Concerns one hop, is a credential, or is not the client's to say.
 const DROPPED: &[(&str, &str)] = &[
@@ -65,6 +67,7 @@ async fn exactly_and_nothing_else() {
     let gateway = Gateway::before(&origin).client("other", "tools = \"all\"", &[]).start().await;
     let ask =
         with(with(Ask::new("POST", "/mcp?a=%2F&b"), PASSES), DROPPED).key(&gateway.key().secret).body("{\"x\":1}");
+    let ask = ask.field("traceparent", TRACEPARENT);
     let h1 = with(ask.clone(), HOP_BY_HOP);
     let h2 = with(ask, &[("te", "trailers")]);
     for (protocol, ask) in [(Protocol::Http1, h1), (Protocol::Http2, h2)] {
@@ -72,12 +75,14 @@ async fn exactly_and_nothing_else() {
         let seen = origin.last();
         assert_eq!(seen.head.start, "POST /mcp?a=%2F&b HTTP/1.1");
         assert_eq!(seen.body, b"{\"x\":1}");
+        let id = reply.fields.one("x-request-id").unwrap();
         let mut expected: Vec<_> = PASSES.iter().map(|(name, value)| format!("{name}: {value}")).collect();
         expected.extend([
             format!("host: {}", origin.address()),
             format!("x-client-id: {CLIENT}"),
             format!("x-key-id: {}", gateway.key().id),
-            format!("x-request-id: {}", reply.fields.one("x-request-id").unwrap()),
+            format!("x-request-id: {id}"),
+            format!("traceparent: 00-0af7651916cd43dd8448eb211c80319c-{}-01", &id[16..]),
             "x-forwarded-for: 127.0.0.1".to_owned(),
             "x-forwarded-proto: https".to_owned(),
             "content-length: 7".to_owned(),

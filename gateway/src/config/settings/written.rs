@@ -1,7 +1,9 @@
 //! From `gateway.toml` as written to [`Settings`] as meant: every member, its default and its rule.
 
 use super::names;
-use super::{ClientAuth, Drain, Limits, Listen, Log, LogFormat, Routes, Settings, Tls, Upstream};
+use super::{
+    Audit, AuditOutput, ClientAuth, Drain, Limits, Listen, Log, LogFormat, Overflow, Routes, Settings, Tls, Upstream,
+};
 use crate::access::{Network, PerSource, Quota, Rate};
 use crate::config::error::ConfigError;
 use crate::config::reader::{Members, Source, Table, Value};
@@ -15,7 +17,7 @@ use std::time::Duration;
 use tracing_subscriber::EnvFilter;
 
 pub(super) const MEMBERS: Members = &[
-    ("", &["workers", "listen", "tls", "keys", "upstream", "routes", "limits", "drain", "log"]),
+    ("", &["workers", "listen", "tls", "keys", "upstream", "routes", "limits", "drain", "log", "audit"]),
     ("listen", &["public", "admin", "plaintext", "public_hosts", "allowed_origins", "trusted_proxies"]),
     ("tls", &["certificate", "private_key", "min_version", "client_ca", "client_auth"]),
     ("keys", &["file", "expiry_notice", "session_secret_file"]),
@@ -24,6 +26,7 @@ pub(super) const MEMBERS: Members = &[
     ("limits", &["max_body", "max_list", "handshake_timeout", "failures_per_address"]),
     ("drain", &["delay", "timeout"]),
     ("log", &["level", "format"]),
+    ("audit", &["output", "audit_arguments", "overflow", "queue", "rotate_size", "rotate_every", "keep", "fsync"]),
 ];
 
 /// What a limit is called that is none.
@@ -47,6 +50,7 @@ pub(super) fn settings(text: &str, file: &Path) -> Result<Settings, ConfigError>
         limits: limits(root.table("limits")?)?,
         drain: drain(root.table("drain")?)?,
         log: log(root.table("log")?)?,
+        audit: audit(root.table("audit")?, base)?,
     })
 }
 
@@ -215,6 +219,39 @@ fn log(mut table: Table<'_>) -> Result<Log, ConfigError> {
     Ok(Log {
         level: table.read("level", "info".to_owned(), |v| v.parsed(filter, level))?,
         format: table.read("format", LogFormat::Text, |v| v.parsed("\"text\" or \"json\"", format))?,
+    })
+}
+
+fn audit(mut table: Table<'_>, base: &Path) -> Result<Audit, ConfigError> {
+    let form = "\"stdout\", \"off\", or the path of a file with a `/` or a `.` in it, such as \"./audit.jsonl\"";
+    let output = |text: &str| match text {
+        "stdout" => Some(AuditOutput::Stdout),
+        "off" => Some(AuditOutput::Off),
+        _ if text.contains(['/', '.']) && !text.ends_with('/') => Some(AuditOutput::File(base.join(text))),
+        _ => None,
+    };
+    let overflow = |text: &str| match text {
+        "block" => Some(Overflow::Block),
+        "drop" => Some(Overflow::Drop),
+        _ => None,
+    };
+    let fsync = |value: &Value<'_>| match value.text()? {
+        "never" => Ok(None),
+        "always" => Ok(Some(Duration::ZERO)),
+        _ => value.duration().map(Some),
+    };
+    let keep = |value: &Value<'_>| {
+        usize::try_from(value.number()?).map_err(|_| value.error("must be a number of files; 0 keeps all"))
+    };
+    Ok(Audit {
+        output: table.read("output", AuditOutput::Stdout, |v| v.parsed(form, output))?,
+        audit_arguments: table.read("audit_arguments", false, Value::flag)?,
+        overflow: table.read("overflow", Overflow::Block, |v| v.parsed("\"block\" or \"drop\"", overflow))?,
+        queue: table.read("queue", 8 << 20, Value::size)?,
+        rotate_size: table.read("rotate_size", 100 << 20, Value::size)?,
+        rotate_every: table.read("rotate_every", Duration::from_secs(86_400), Value::duration)?,
+        keep: table.read("keep", 30, keep)?,
+        fsync: table.read("fsync", Some(Duration::from_secs(1)), fsync)?,
     })
 }
 

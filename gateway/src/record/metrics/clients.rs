@@ -28,7 +28,7 @@ impl Metrics {
         self.workers.iter().for_each(|worker| add(NOBODY, &worker.anonymous));
         live.meters.iter().for_each(|meters| meters.shards.iter().for_each(|shard| add(meters.id.as_str(), shard)));
         let rows = sums.into_iter().map(|((client, route, method, outcome), count)| {
-            let route = self.routes.get(route).map_or("other", String::as_str);
+            let route = self.route(route);
             counter(&[("client", client), ("route", route), ("method", method), ("outcome", outcome)], count as f64)
         });
         counters("gateway_requests_total", "Finished requests.", rows)

@@ -11,16 +11,16 @@ const MOST: usize = 20;
 
 /// Clients and keys that are new, gone, or not what they were.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Changes {
-    clients: Kinds,
-    keys: Kinds,
+pub(in crate::serve) struct Changes {
+    pub(in crate::serve) clients: Kinds,
+    pub(in crate::serve) keys: Kinds,
 }
 
 #[derive(Debug, Default, PartialEq, Eq)]
-struct Kinds {
-    added: Vec<String>,
-    removed: Vec<String>,
-    changed: Vec<String>,
+pub(in crate::serve) struct Kinds {
+    pub(in crate::serve) added: Vec<String>,
+    pub(in crate::serve) removed: Vec<String>,
+    pub(in crate::serve) changed: Vec<String>,
 }
 
 impl Changes {

@@ -6,6 +6,7 @@ use super::ending::Ending;
 use crate::proxy::Door;
 use crate::proxy::reply::ReplyBody;
 use crate::proxy::ward::Watch;
+use crate::record::tls_version;
 use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
@@ -29,16 +30,21 @@ pub(super) async fn connection(open: Open, socket: TcpStream, peer: SocketAddr, 
     if let Err(cause) = socket.set_nodelay(true) {
         return debug!(%peer, %cause, "a connection broke");
     }
-    let door = Rc::new(Door::new(peer, secure));
     if !secure {
-        return http1(worker, socket, door).await;
+        return http1(worker, socket, Rc::new(Door::new(peer, None))).await;
     }
     // boxed: a handshake's state would else stay allocated for as long as the connection
     let handshake = Box::pin(handshake(worker.shared.tls.load().server.clone(), socket, worker));
-    match handshake.await {
-        Ok(stream) if stream.get_ref().1.alpn_protocol() == Some(b"h2") => http2(worker, stream, door).await,
-        Ok(stream) => http1(worker, stream, door).await,
-        Err(cause) => debug!(%peer, %cause, "no TLS handshake"),
+    let stream = match handshake.await {
+        Ok(stream) => stream,
+        Err(cause) => return debug!(%peer, %cause, "no TLS handshake"),
+    };
+    let tls = stream.get_ref().1;
+    let door = Rc::new(Door::new(peer, Some(tls_version(tls.protocol_version()))));
+    if tls.alpn_protocol() == Some(b"h2") {
+        http2(worker, stream, door).await;
+    } else {
+        http1(worker, stream, door).await;
     }
 }
 

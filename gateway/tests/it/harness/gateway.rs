@@ -1,5 +1,6 @@
 //! The gateway as its users run it: the built binary, files in a directory of its own, a certificate, signals.
 
+use super::audit;
 use super::certificates::Certificates;
 use super::client::{Client, Http1, Http2, Protocol};
 use super::deadline::within;
@@ -25,17 +26,15 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-/// The target of the line that each request leaves in the log.
-const REQUESTS: &str = "gateway::request";
-
 /// A running gateway. When it is dropped, it is killed, and the test fails if it has printed a secret, a panic, or
-/// anything that is no line of its log.
+/// anything that is no line of its log or audit.
 pub(crate) struct Gateway {
     pub(crate) public: SocketAddr,
     pub(crate) admin: SocketAddr,
     pub(crate) plaintext: Option<SocketAddr>,
     pub(crate) log: Log,
-    stdout: Log,
+    /// Its standard output.
+    pub(crate) audit: Log,
     key: Key,
     pub(crate) manager: ServiceManager,
     dir: TempDir,
@@ -66,13 +65,13 @@ impl Gateway {
         write("server.pem", &certificates.server);
         write("server.key", &certificates.server_key);
         let nowhere = SocketAddr::from(([0, 0, 0, 0], 0));
-        let (log, stdout) = (Log::new(), Log::new());
+        let (log, audit) = (Log::new(), Log::new());
         let mut gateway = Self {
             public: nowhere,
             admin: nowhere,
             plaintext: None,
             log,
-            stdout,
+            audit,
             key,
             manager,
             dir,
@@ -97,7 +96,7 @@ impl Gateway {
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("the built binary");
         let readers =
-            vec![self.stdout.follow(child.stdout.take().unwrap()), self.log.follow(child.stderr.take().unwrap())];
+            vec![self.audit.follow(child.stdout.take().unwrap()), self.log.follow(child.stderr.take().unwrap())];
         let pid = Pid::from_child(&child);
         self.running = Some(Running { child, pid, readers });
         let listening = self.log.wait("listening", from, 1, |line| line["message"] == "listening").await;
@@ -238,12 +237,13 @@ impl Gateway {
         text.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' ')?.parse().ok())
     }
 
-    /// The lines of the first `count` requests, as soon as they are there.
-    pub(crate) async fn requests_logged(&self, count: usize) -> Vec<Value> {
-        self.log.wait(&format!("{count} requests"), 0, count, |line| line["target"] == REQUESTS).await
+    /// The audit lines of the first `count` requests that are over, as soon as they are there.
+    pub(crate) async fn audited(&self, count: usize) -> Vec<Value> {
+        let over = |line: &Value| line["event"] == "request" || line["event"] == "stream_end";
+        self.audit.wait(&format!("{count} requests"), 0, count, over).await
     }
 
-    fn kill(&mut self) {
+    pub(crate) fn kill(&mut self) {
         let Some(mut running) = self.running.take() else { return };
         let _ = running.child.kill();
         let _ = running.child.wait();
@@ -254,17 +254,20 @@ impl Gateway {
 impl Drop for Gateway {
     fn drop(&mut self) {
         self.kill();
-        let (log, stdout) = (self.log.text(), self.stdout.text());
+        let (log, audit) = (self.log.text(), self.audit.text());
         if std::thread::panicking() {
             return eprintln!("the gateway's log ends with:\n{}", self.log.excerpt());
         }
-        assert_eq!(stdout, "", "`serve` has nothing to say on standard output");
-        if let Some(line) = secrets::leaked(log.as_bytes()) {
-            panic!("a secret was logged: {line}");
+        for output in [&log, &audit] {
+            if let Some(line) = secrets::leaked(output.as_bytes()) {
+                panic!("a secret was printed: {line}");
+            }
         }
         for line in log.lines() {
-            let line: Value = serde_json::from_str(line).unwrap_or_else(|_| panic!("no line of the log: {line}"));
-            assert_ne!(line["outcome"], "crashed", "{line}");
+            serde_json::from_str::<Value>(line).unwrap_or_else(|_| panic!("no line of the log: {line}"));
+        }
+        for line in audit.lines() {
+            audit::line(line);
         }
     }
 }

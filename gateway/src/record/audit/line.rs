@@ -1,0 +1,286 @@
+//! One line, written behind the others. What comes from outside cannot end it, nor a string in it, nor move a terminal.
+
+use super::Field;
+use std::fmt::{Display, Write as _};
+use std::io::Write as _;
+use std::time::{Duration, SystemTime};
+
+/// Longest text from outside, in bytes; what is longer is cut, and ends with `…`.
+const LONGEST: usize = 256;
+
+/// A line that is being written.
+pub struct Line<'a>(&'a mut Vec<u8>);
+
+/// The second of the last line, as it is written; most lines share theirs with the one before.
+#[derive(Default)]
+pub(super) struct Stamp {
+    second: u64,
+    text: String,
+}
+
+impl<'a> Line<'a> {
+    /// Begins a line that says when, and what happened.
+    pub(super) fn begin(text: &'a mut Vec<u8>, stamp: &mut Stamp, now: SystemTime, event: &'static str) -> Self {
+        let mut line = Self(text);
+        line.0.extend_from_slice(Field::Time.key().as_bytes());
+        line.moment(stamp, now);
+        line.word(Field::Event, event);
+        line
+    }
+
+    /// Ends it.
+    pub(super) fn end(self) {
+        self.0.extend_from_slice(b"}\n");
+    }
+
+    /// A word of ours or of the operator's, that needs no escapes: an id, a word from a closed set.
+    pub fn word(&mut self, field: Field, word: &str) {
+        self.put(&[field.key().as_bytes(), b"\"", word.as_bytes(), b"\""]);
+    }
+
+    /// What shows itself as such a word.
+    pub fn shown(&mut self, field: Field, word: &impl Display) {
+        self.put(&[field.key().as_bytes(), b"\""]);
+        let _ = write!(self.0, "{word}");
+        self.0.push(b'"');
+    }
+
+    /// Hexadecimal digits.
+    pub fn digits(&mut self, field: Field, digits: &[u8]) {
+        self.put(&[field.key().as_bytes(), b"\"", digits, b"\""]);
+    }
+
+    /// Any text.
+    pub fn text(&mut self, field: Field, text: &str) {
+        self.0.extend_from_slice(field.key().as_bytes());
+        put_text(self.0, text);
+    }
+
+    /// A list of texts.
+    pub fn list<T: AsRef<str>>(&mut self, field: Field, texts: impl IntoIterator<Item = T>) {
+        self.0.extend_from_slice(field.key().as_bytes());
+        put_list(self.0, texts);
+    }
+
+    /// A number.
+    pub fn number(&mut self, field: Field, number: u64) {
+        self.put(&[field.key().as_bytes(), decimal(number, &mut [0; 20])]);
+    }
+
+    /// Milliseconds, to the microsecond.
+    pub fn millis(&mut self, field: Field, duration: Duration) {
+        let micros = u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
+        let rest = decimal_of::<3>(micros % 1000);
+        self.put(&[field.key().as_bytes(), decimal(micros / 1000, &mut [0; 20]), b".", &rest]);
+    }
+
+    /// Members that were written before, each with the comma in front of it.
+    pub fn members(&mut self, members: &[u8]) {
+        self.0.extend_from_slice(members);
+    }
+
+    fn moment(&mut self, stamp: &mut Stamp, now: SystemTime) {
+        let since = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        if stamp.second != since.as_secs() || stamp.text.is_empty() {
+            stamp.second = since.as_secs();
+            stamp.text.clear();
+            let second = SystemTime::UNIX_EPOCH + Duration::from_secs(stamp.second);
+            let _ = write!(stamp.text, "{}", humantime::format_rfc3339_seconds(second));
+            stamp.text.pop(); // the Z comes behind the milliseconds
+        }
+        let millis = decimal_of::<3>(since.subsec_millis().into());
+        self.put(&[b"\"", stamp.text.as_bytes(), b".", &millis, b"Z\""]);
+    }
+
+    /// Appends all parts; room is made once.
+    fn put(&mut self, parts: &[&[u8]]) {
+        self.0.reserve(parts.iter().map(|part| part.len()).sum());
+        parts.iter().for_each(|part| self.0.extend_from_slice(part));
+    }
+}
+
+/// A member with any text, to be kept for [`Line::members`].
+pub(in crate::record) fn put_member(out: &mut Vec<u8>, field: Field, text: &str) {
+    out.extend_from_slice(field.key().as_bytes());
+    put_text(out, text);
+}
+
+/// A member with a list of any texts, to be kept for [`Line::members`].
+pub(in crate::record) fn put_members<T: AsRef<str>>(
+    out: &mut Vec<u8>,
+    field: Field,
+    texts: impl IntoIterator<Item = T>,
+) {
+    out.extend_from_slice(field.key().as_bytes());
+    put_list(out, texts);
+}
+
+/// A member whose value is JSON, if that is a value and not too long.
+pub(in crate::record) fn put_json(out: &mut Vec<u8>, field: Field, json: &[u8], most: usize) {
+    let mut values = serde_json::Deserializer::from_slice(json).into_iter::<serde_json::Value>();
+    let Some(Ok(value)) = values.next() else { return };
+    let text = value.to_string();
+    if text.len() > most {
+        return;
+    }
+    out.extend_from_slice(field.key().as_bytes());
+    // only in its strings can there be anything that has to be escaped, and serde_json has done the rest
+    text.chars().for_each(|c| put_char(out, c));
+}
+
+fn put_list<T: AsRef<str>>(out: &mut Vec<u8>, texts: impl IntoIterator<Item = T>) {
+    out.push(b'[');
+    let empty = out.len();
+    for text in texts {
+        if out.len() > empty {
+            out.push(b',');
+        }
+        put_text(out, text.as_ref());
+    }
+    out.push(b']');
+}
+
+fn put_text(out: &mut Vec<u8>, text: &str) {
+    out.push(b'"');
+    if text.len() <= LONGEST && text.bytes().all(|b| matches!(b, b' '..=b'~') && b != b'"' && b != b'\\') {
+        out.extend_from_slice(text.as_bytes());
+    } else {
+        put_escaped(out, text);
+    }
+    out.push(b'"');
+}
+
+#[cold]
+fn put_escaped(out: &mut Vec<u8>, text: &str) {
+    for (at, c) in text.char_indices() {
+        if at >= LONGEST {
+            out.extend_from_slice("…".as_bytes());
+            return;
+        }
+        match c {
+            '"' => out.extend_from_slice(b"\\\""),
+            '\\' => out.extend_from_slice(b"\\\\"),
+            c => put_char(out, c),
+        }
+    }
+}
+
+/// Escapes what ends a line somewhere, moves a terminal, or turns the order of what is read.
+fn put_char(out: &mut Vec<u8>, c: char) {
+    let moves = c.is_control()
+        || matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}');
+    if moves {
+        let mut escape = String::with_capacity(6);
+        let _ = write!(escape, "\\u{:04x}", u32::from(c));
+        out.extend_from_slice(escape.as_bytes());
+    } else {
+        out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
+    }
+}
+
+fn decimal(mut n: u64, digits: &mut [u8; 20]) -> &[u8] {
+    let mut start = digits.len();
+    for digit in digits.iter_mut().rev() {
+        *digit = b'0' + (n % 10) as u8;
+        n /= 10;
+        start -= 1;
+        if n == 0 {
+            break;
+        }
+    }
+    digits.get(start..).unwrap_or_default()
+}
+
+/// The last digits of a number, zeros in front.
+fn decimal_of<const N: usize>(mut n: u64) -> [u8; N] {
+    let mut digits = [b'0'; N];
+    for digit in digits.iter_mut().rev() {
+        *digit = b'0' + (n % 10) as u8;
+        n /= 10;
+    }
+    digits
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use serde_json::Value;
+
+    fn line(now: SystemTime, fill: impl FnOnce(&mut Line<'_>)) -> String {
+        let mut text = Vec::new();
+        let mut line = Line::begin(&mut text, &mut Stamp::default(), now, "request");
+        fill(&mut line);
+        line.end();
+        String::from_utf8(text).unwrap()
+    }
+
+    #[test]
+    fn a_line_is_an_object_in_one_order() {
+        let now = SystemTime::UNIX_EPOCH + Duration::from_millis(1_800_000_000_007);
+        let text = line(now, |line| {
+            line.digits(Field::RequestId, b"00ff");
+            line.text(Field::Tool, "get_alerts");
+            line.list(Field::Arguments, ["a", "b"]);
+            line.list(Field::Names, Vec::<String>::new());
+            line.number(Field::Status, 200);
+            line.millis(Field::DurationMs, Duration::from_micros(12_034));
+        });
+        let expected = r#"{"time":"2027-01-15T08:00:00.007Z","event":"request","request_id":"00ff","tool":"get_alerts","arguments":["a","b"],"names":[],"status":200,"duration_ms":12.034}"#;
+        assert_eq!(text, format!("{expected}\n"));
+    }
+
+    #[test]
+    fn lines_of_one_second_share_it() {
+        let (mut stamp, mut text) = (Stamp::default(), Vec::new());
+        for millis in [999, 1000, 1001, 999] {
+            Line::begin(&mut text, &mut stamp, SystemTime::UNIX_EPOCH + Duration::from_millis(millis), "x").end();
+        }
+        let text = String::from_utf8(text).unwrap();
+        let times: Vec<_> = text.lines().map(|line| &line[26..32]).collect();
+        assert_eq!(times, ["00.999", "01.000", "01.001", "00.999"]);
+    }
+
+    #[test]
+    fn what_is_long_is_cut() {
+        let text = line(SystemTime::UNIX_EPOCH, |line| line.text(Field::Tool, &"ä".repeat(1000)));
+        let value: Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(value["tool"], format!("{}…", "ä".repeat(128)));
+    }
+
+    #[test]
+    fn values_are_written_only_if_they_are_json() {
+        let json = |json: &str| {
+            let mut out = Vec::new();
+            put_json(&mut out, Field::ArgumentValues, json.as_bytes(), 40);
+            String::from_utf8(out).unwrap()
+        };
+        assert_eq!(json("{\"a\" : 1}, rest"), ",\"argument_values\":{\"a\":1}");
+        assert_eq!(json("{\"a\":\"\u{202e}\\n\u{7f}\"}"), ",\"argument_values\":{\"a\":\"\\u202e\\n\\u007f\"}");
+        assert_eq!((json("{\"a\":").as_str(), json(&format!("[{}]", "1,".repeat(30))).as_str()), ("", ""));
+        assert_eq!(json(&format!("{{\"a\":\"{}\"}}", "x".repeat(40))), "");
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_breaks_its_line_and_short_ones_are_all_there(text: String) {
+            let line = line(SystemTime::UNIX_EPOCH, |line| {
+                line.text(Field::Tool, &text);
+                line.list(Field::Arguments, [&text]);
+            });
+            prop_assert!(!line.trim_end_matches('\n').chars().any(char::is_control));
+            let value: Value = serde_json::from_str(&line).unwrap();
+            if text.len() <= LONGEST {
+                prop_assert_eq!(value["tool"].as_str(), Some(&*text));
+                prop_assert_eq!(value["arguments"][0].as_str(), Some(&*text));
+            }
+        }
+
+        #[test]
+        fn numbers_are_numbers(n: u64) {
+            let text = line(SystemTime::UNIX_EPOCH, |line| line.number(Field::Bytes, n));
+            let ending = format!("\"bytes\":{}}}\n", n);
+            prop_assert!(text.ends_with(&ending));
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! The one thread that writes.
+
+use super::file::AuditFile;
+use super::{Batch, FilePlan, Message, State};
+use std::fs::File;
+use std::io::{self, ErrorKind, Write as _};
+use std::os::fd::AsFd;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::Duration;
+use tracing::{error, info};
+
+/// How long the thread sleeps when nothing comes.
+const LOOK: Duration = Duration::from_millis(500);
+/// How long it waits before it tries again what failed.
+const RETRY: Duration = Duration::from_millis(200);
+
+/// What is written to.
+pub(super) enum Output {
+    Stdout(File),
+    File(Box<AuditFile>),
+}
+
+impl Output {
+    pub(super) fn open(plan: Option<&FilePlan>) -> io::Result<Self> {
+        match plan {
+            // a handle of our own: the library's is buffered by lines, and forgets how much of a failed write was done
+            None => Ok(Output::Stdout(io::stdout().as_fd().try_clone_to_owned()?.into())),
+            Some(plan) => Ok(Output::File(Box::new(AuditFile::open(plan)?))),
+        }
+    }
+
+    /// Bytes of an unfinished line that were cut off.
+    pub(super) fn torn(&self) -> u64 {
+        match self {
+            Output::Stdout(_) => 0,
+            Output::File(file) => file.torn(),
+        }
+    }
+
+    /// Before a batch of so many bytes.
+    fn prepare(&mut self, size: usize) -> io::Result<()> {
+        match self {
+            Output::Stdout(_) => Ok(()),
+            Output::File(file) => file.prepare(size as u64),
+        }
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Output::Stdout(stdout) => stdout.write(bytes),
+            Output::File(file) => file.write(bytes),
+        }
+    }
+
+    fn sync(&mut self, at_once: bool) -> io::Result<()> {
+        match self {
+            Output::Stdout(_) => Ok(()),
+            Output::File(file) => file.sync(at_once),
+        }
+    }
+}
+
+pub(super) struct Writer {
+    output: Output,
+    receiver: Receiver<Message>,
+    state: Arc<State>,
+    /// What failed last, to say it once.
+    complaint: Option<String>,
+}
+
+impl Writer {
+    pub(super) fn new(output: Output, receiver: Receiver<Message>, state: Arc<State>) -> Self {
+        Self { output, receiver, state, complaint: None }
+    }
+
+    pub(super) fn run(mut self) {
+        loop {
+            match self.receiver.recv_timeout(LOOK) {
+                Ok(Message::Lines(batch)) => self.put(batch),
+                Err(RecvTimeoutError::Timeout) => {}
+                Ok(Message::Stop) | Err(RecvTimeoutError::Disconnected) => break,
+            }
+            let synced = self.output.sync(false);
+            self.noted(synced);
+        }
+        let synced = self.output.sync(true);
+        self.noted(synced);
+    }
+
+    fn put(&mut self, batch: Batch) {
+        let prepared = self.output.prepare(batch.text.len());
+        self.noted(prepared);
+        let size = batch.text.len() as u64;
+        if self.write_all(&batch.text) {
+            self.state.lines.fetch_add(batch.lines, Relaxed);
+        } else {
+            self.state.dropped.fetch_add(batch.lines, Relaxed);
+        }
+        self.state.queued.fetch_sub(size, Relaxed);
+        self.state.room.notify_waiters();
+        if let Some(back) = batch.back {
+            let mut room = batch.text;
+            room.clear();
+            let _ = back.send(room);
+        }
+    }
+
+    /// Tries until all is written, or the process ends.
+    fn write_all(&mut self, mut rest: &[u8]) -> bool {
+        while !rest.is_empty() {
+            match self.output.write(rest) {
+                Ok(0) => self.failed(&ErrorKind::WriteZero.into()),
+                Ok(written) => {
+                    rest = rest.get(written..).unwrap_or_default();
+                    self.noted(Ok(()));
+                    continue;
+                }
+                Err(cause) if cause.kind() == ErrorKind::Interrupted => continue,
+                // somebody who shares the terminal has made it so
+                Err(cause) if cause.kind() == ErrorKind::WouldBlock => {}
+                Err(cause) => self.failed(&cause),
+            }
+            if self.state.stopping.load(Relaxed) {
+                return false;
+            }
+            std::thread::sleep(RETRY);
+        }
+        true
+    }
+
+    fn failed(&mut self, cause: &io::Error) {
+        self.noted(Err(io::Error::new(cause.kind(), cause.to_string())));
+    }
+
+    /// Counts what failed, and says once that it did, and once that it is over.
+    fn noted(&mut self, result: io::Result<()>) {
+        match result {
+            Ok(()) => {
+                if self.complaint.take().is_some() {
+                    info!("the audit can be written again");
+                }
+            }
+            Err(cause) => {
+                self.state.failures.fetch_add(1, Relaxed);
+                let complaint = cause.to_string();
+                if self.complaint.as_ref() != Some(&complaint) {
+                    error!(%cause, "the audit cannot be written; it is tried again");
+                    self.complaint = Some(complaint);
+                }
+            }
+        }
+    }
+}
