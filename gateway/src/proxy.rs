@@ -25,7 +25,7 @@ use crate::mcp::{Call, ListKind, Method as Rpc, Mirrored};
 use crate::record::{Exchange, Follow, HttpMethod, Live, Recorder, Trace, via};
 use crate::reject::Reject;
 use crate::upstream::{Failure, Reply, Trip, Upstream, write_chunk, write_last_chunk};
-use answer::{Answer, Waiting, When};
+use answer::{Answer, Waiting};
 use asked::Asked;
 use bytes::Bytes;
 use delivery::Delivery;
@@ -143,7 +143,7 @@ impl Gateway {
             None => self.answer(door, request),
             Some(room) => {
                 let waiting = Waiting { gateway: self.clone(), door: door.clone(), request: Some(request), room };
-                Answer(When::Waiting(Box::new(waiting)))
+                Answer::waiting(waiting)
             }
         }
     }
@@ -162,15 +162,13 @@ impl Gateway {
         let key_ends = exchange.key().and_then(|key| key.ends_within(self.expiry_notice, SystemTime::now));
         dress.key_ends = key_ends.cloned();
         match passed {
-            Ok(Onward::Letter(letter)) => {
-                Answer(When::Later(Box::new(Delivery::new(self, exchange, dress, letter, body))))
-            }
+            Ok(Onward::Letter(letter)) => Answer::later(Delivery::new(self, exchange, dress, letter, body)),
             // over HTTP/1.1 hyper drains a short body or closes the connection
             Err(refusal) if (many_streams || echoes(&refusal)) && !body.is_end_stream() => {
-                Answer(When::Later(Box::new(Delivery::refusal(self, exchange, dress, refusal, body))))
+                Answer::later(Delivery::refusal(self, exchange, dress, refusal, body))
             }
-            Ok(Onward::Preflight) => Answer(When::Now(Some(Box::new(dress.on(preflight(exchange)))))),
-            Err(refusal) => Answer(When::Now(Some(Box::new(refuse(&refusal, exchange, dress))))),
+            Ok(Onward::Preflight) => Answer::now(preflight(exchange, dress)),
+            Err(refusal) => Answer::now(refuse(&refusal, exchange, dress)),
         }
     }
 
@@ -341,7 +339,7 @@ struct Dress {
 }
 
 impl Dress {
-    fn on(self, mut response: Response<ReplyBody>) -> Response<ReplyBody> {
+    fn on(self, response: &mut Response<ReplyBody>) {
         let headers = response.headers_mut();
         if let Ok(mut id) = HeaderValue::from_bytes(&self.id) {
             id.set_sensitive(true); // it never comes again: h2 need not remember it
@@ -356,7 +354,6 @@ impl Dress {
         if let Some(page) = self.page {
             cors::expose(headers, page);
         }
-        response
     }
 }
 
@@ -461,11 +458,12 @@ fn refused(failure: &Failure) -> Refusal {
     reject.into()
 }
 
-fn preflight(mut exchange: Exchange) -> Response<ReplyBody> {
+fn preflight(mut exchange: Exchange, dress: Dress) -> Response<ReplyBody> {
     exchange.answered(StatusCode::NO_CONTENT);
     let mut response = Response::new(ReplyBody::Whole(Bytes::new()));
     *response.status_mut() = StatusCode::NO_CONTENT;
     cors::preflight(response.headers_mut());
+    dress.on(&mut response);
     response
 }
 
@@ -474,5 +472,7 @@ fn refuse(refusal: &Refusal, mut exchange: Exchange, mut dress: Dress) -> Respon
     if let (None, Some(principal)) = (&dress.limits, exchange.principal()) {
         dress.limits = RateLimit::of(principal.client(), None, Some(refusal.reject));
     }
-    dress.on(refusal.response().map(ReplyBody::Whole))
+    let mut response = refusal.response().map(ReplyBody::Whole);
+    dress.on(&mut response);
+    response
 }

@@ -1,6 +1,6 @@
 //! What a request shows to prove who it is.
 
-use super::Memory;
+use super::{KeyDigest, Memory};
 use crate::reject::Reject;
 use std::net::IpAddr;
 
@@ -42,9 +42,9 @@ impl std::fmt::Debug for Sole<'_> {
 
 /// A credential as it was shown: the kind picks the verifier.
 #[derive(Clone, Copy)]
-pub enum Credential<'a> {
-    /// The value of the one `X-API-Key` header.
-    ApiKey(&'a [u8]),
+pub enum Credential {
+    /// The value of the one `X-API-Key` header, by its digest.
+    ApiKey(KeyDigest),
 }
 
 /// The parts of a request that can prove something.
@@ -58,18 +58,18 @@ pub struct Shown<'a> {
     pub address: Option<IpAddr>,
 }
 
-impl<'a> Shown<'a> {
+impl Shown<'_> {
     /// The one credential of the request. Query, cookie and `Authorization` are no place for a key.
     ///
     /// # Errors
     /// None, two (whatever they hold), or one that cannot be a key.
-    pub fn credential(&self) -> Result<Credential<'a>, Reject> {
-        match self.api_key {
-            Sole::Absent => Err(Reject::KeyMissing),
-            Sole::One(key) if !key.is_empty() && key.len() <= LONGEST && key.iter().all(u8::is_ascii_graphic) => {
-                Ok(Credential::ApiKey(key))
-            }
-            Sole::One(_) | Sole::Several => Err(Reject::KeyMalformed),
-        }
+    pub fn credential(&self) -> Result<Credential, Reject> {
+        let fit = |key: &[u8]| !key.is_empty() && key.iter().all(u8::is_ascii_graphic);
+        let digest = match self.api_key {
+            Sole::Absent => return Err(Reject::KeyMissing),
+            Sole::One(key) if key.len() <= LONGEST => self.memory.digest(key, fit),
+            Sole::One(_) | Sole::Several => None,
+        };
+        digest.map(Credential::ApiKey).ok_or(Reject::KeyMalformed)
     }
 }

@@ -16,9 +16,9 @@ const POLLED: &str = "an answer is polled until it is there, not longer";
 
 /// The answer to one request. A refusal that needs nothing but the head is there at once. What waits is boxed, so that
 /// its room is given back when the reply begins: hyper would keep it for as long as a stream is open.
-pub struct Answer(pub(super) When);
+pub struct Answer(When);
 
-pub(super) enum When {
+enum When {
     /// Here it is.
     Now(Option<Box<Response<ReplyBody>>>),
     /// It is being fetched.
@@ -33,6 +33,20 @@ pub(super) struct Waiting {
     pub(super) door: Rc<Door>,
     pub(super) request: Option<Request<Incoming>>,
     pub(super) room: Room,
+}
+
+impl Answer {
+    pub(super) fn now(response: Response<ReplyBody>) -> Self {
+        Self(When::Now(Some(Box::new(response))))
+    }
+
+    pub(super) fn waiting(waiting: Waiting) -> Self {
+        Self(When::Waiting(Box::new(waiting)))
+    }
+
+    pub(super) fn later(delivery: Delivery) -> Self {
+        Self(When::Later(Box::new(delivery)))
+    }
 }
 
 impl Future for Answer {

@@ -77,7 +77,11 @@ impl Future for Delivery {
         let fetched = ready!(stage.poll(gateway, record.as_mut().expect(POLLED), lists, cx));
         let (exchange, dress) = record.take().expect(POLLED);
         Poll::Ready(match fetched {
-            Ok((reply, sieve)) => dress.on(gateway.relay(reply, sieve, exchange)),
+            Ok((reply, sieve)) => {
+                let mut response = gateway.relay(reply, sieve, exchange);
+                dress.on(&mut response);
+                response
+            }
             Err(refusal) => refuse(&refusal, exchange, dress),
         })
     }

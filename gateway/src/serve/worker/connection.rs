@@ -33,7 +33,7 @@ pub(super) async fn connection(open: Open, socket: TcpStream, peer: SocketAddr, 
     if !secure {
         return http1(worker, socket, Rc::new(Door::new(peer, None))).await;
     }
-    // boxed: a handshake's state would else stay allocated for as long as the connection
+    // boxed: the largest of the three would else be what each of them holds for as long as the connection
     let handshake = Box::pin(handshake(worker.shared.tls.load().server.clone(), socket, worker));
     let stream = match handshake.await {
         Ok(stream) => stream,
@@ -42,9 +42,9 @@ pub(super) async fn connection(open: Open, socket: TcpStream, peer: SocketAddr, 
     let tls = stream.get_ref().1;
     let door = Rc::new(Door::new(peer, Some(tls_version(tls.protocol_version()))));
     if tls.alpn_protocol() == Some(b"h2") {
-        http2(worker, stream, door).await;
+        Box::pin(http2(worker, stream, door)).await;
     } else {
-        http1(worker, stream, door).await;
+        Box::pin(http1(worker, stream, door)).await;
     }
 }
 
