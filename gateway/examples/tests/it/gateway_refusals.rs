@@ -77,36 +77,33 @@ fn a_backend_that_is_down_is_told_by_the_gateway() {
     }
 }
 
-/// What a client of [`only_alerts`] is told when it calls another tool.
-fn refused(stack: &Stack) -> String {
-    let reason = "This client may not make this call, or there is no such tool.";
-    format!("{} refused the request (HTTP 403): {reason}", stack.url("/mcp"))
-}
-
 fn only_alerts() -> Stack {
-    Stack::with_tools("[\"get_alerts\"]")
+    Stack::with("", "tools = [\"get_alerts\"]")
 }
 
-#[track_caller]
-fn forecast_is_refused_and_alerts_are_not(stack: &Stack, protocol: &str) {
-    let ask = |question: &[&str]| run(stack.reached_by(client("", &["--protocol", protocol]).args(question)));
-    let ended = ask(&["forecast", "40.7128", "-74.0060"]).with(1);
-    let sentences = format!("tools: get_alerts, get_forecast\nweather-client: {}\n", refused(stack));
-    assert_eq!((ended.stderr, ended.stdout), (sentences, String::new()));
-    ask(&["alerts", "CA"]).with(0);
-}
-
+/// The gateway shows a client only the tools that it may call, so it knows without asking.
 #[test]
-fn a_tool_that_is_not_the_clients_is_refused_with_403() {
+fn a_tool_that_is_not_the_clients_is_not_offered() {
     let stack = only_alerts();
-    for protocol in ["auto", "2026-07-28"] {
-        forecast_is_refused_and_alerts_are_not(&stack, protocol);
+    for protocol in PROTOCOLS {
+        let ask = |question: &[&str]| run(stack.reached_by(client("", &["--protocol", protocol]).args(question)));
+        let ended = ask(&["forecast", "40.7128", "-74.0060"]).with(1);
+        let sentence = "the server offers no tool get_forecast to this key, only: get_alerts";
+        let said = format!("tools: get_alerts\nweather-client: {sentence}\n");
+        assert_eq!((ended.stderr, ended.stdout), (said, String::new()));
+        ask(&["alerts", "CA"]).with(0);
     }
 }
 
 #[test]
-fn a_tool_that_is_not_the_clients_is_refused_in_a_session() {
-    forecast_is_refused_and_alerts_are_not(&only_alerts(), "2025-11-25");
+fn what_the_client_may_not_ask_is_refused_with_403() {
+    let stack = Stack::with("[role.blind]\nmethods.deny = [\"tools/list\"]", "roles = [\"blind\"]");
+    let reason = "This client may not make this call, or there is no such tool.";
+    let refused = format!("{} refused the request (HTTP 403): {reason}\n", stack.url("/mcp"));
+    for protocol in PROTOCOLS {
+        let ended = run(stack.reached_by(&mut client("", &["--protocol", protocol, "alerts", "CA"]))).with(1);
+        assert_eq!((ended.stderr, ended.stdout), (format!("weather-client: {refused}"), String::new()));
+    }
 }
 
 #[test]
@@ -117,11 +114,10 @@ fn a_model_that_may_not_call_a_tool_may_use_another() {
         1 => chat::ask_for(reply, "get_alerts", r#"{"state": "NY"}"#),
         _ => chat::say(reply, &["No forecast for you."]),
     });
-    let refused = refused(&stack);
-    let ended = run(stack.reached_by(&mut agent_with(&model, &model, &["rain?"]))).with(0).says(&[&refused]);
+    let ended = run(stack.reached_by(&mut agent_with(&model, &model, &["rain?"]))).with(0);
     assert_eq!(ended.stdout, "No forecast for you.\n");
     let heard = heard(model.seen().last().unwrap());
-    assert_eq!(heard[0], format!("Error: {refused}"));
+    assert_eq!(heard[0], "Error: there is no tool \"get_forecast\", only: get_alerts.");
     assert!(heard[1].ends_with(SAMPLE), "{}", heard[1]);
 }
 

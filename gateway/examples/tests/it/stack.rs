@@ -37,17 +37,17 @@ pub(crate) struct Stack {
 impl Stack {
     /// The client may call every tool.
     pub(crate) fn start() -> Self {
-        Self::with_tools("\"all\"")
+        Self::with("", "tools = \"all\"")
     }
 
-    /// The client may call `tools`, as the keys file has them.
-    pub(crate) fn with_tools(tools: &str) -> Self {
+    /// The client has this member, which may name one of these roles, as the keys file has them.
+    pub(crate) fn with(roles: &str, member: &str) -> Self {
         let (ca, backend, files) = (Ca::new("ours"), Backend::start(), tempfile::tempdir().unwrap());
         let (certificate, key) = ca.signed(&["localhost", "127.0.0.1", "::1"]);
         let write = |name: &str, text: &str| fs::write(files.path().join(name), text).unwrap();
         write("server.pem", &certificate.pem());
         write("server.key", &key.serialize_pem());
-        write("keys.toml", &keys(tools));
+        write("keys.toml", &keys(roles, member));
         let trusted = Arc::new(ca.trusted());
         let port = (0..ATTEMPTS)
             .find_map(|_| {
@@ -90,13 +90,14 @@ fn settings(port: u16, upstream: SocketAddr) -> String {
     )
 }
 
-fn keys(tools: &str) -> String {
+fn keys(roles: &str, member: &str) -> String {
     let digest = KeyDigest::of(KEY.as_bytes());
     format!(
         r#"
+        {roles}
         [[client]]
         id = "weather-client"
-        tools = {tools}
+        {member}
         [[client.key]]
         id = "abcdefgh2345"
         digest = "{digest}"
