@@ -148,3 +148,107 @@ impl Sifted {
         Ok(out)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::access::policy::Rule;
+    use proptest::prelude::*;
+
+    fn sieve(lists: Lists) -> Sieve {
+        Sieve::new(Policy::of_tools(vec![Rule { pattern: "mine*".into(), line: 1 }]), lists)
+    }
+
+    /// What comes out of a stream that comes in chunks of `size` bytes.
+    fn sifted(stream: &[u8], size: usize, lists: Lists) -> Result<Vec<u8>, Flaw> {
+        let (sieve, mut splitter, mut out) = (sieve(lists), Splitter::new(1 << 20), Vec::new());
+        for chunk in stream.chunks(size) {
+            splitter.feed(chunk, |event| sieve.event(event, &mut out))?;
+        }
+        if let Some(rest) = splitter.rest() {
+            sieve.event(rest, &mut out)?;
+        }
+        Ok(out)
+    }
+
+    const KINDS: [Lists; 2] = [Lists::Asked(ListKind::Tools), Lists::Any];
+
+    fn list(names: &[String]) -> String {
+        let entries: Vec<_> = names.iter().map(|name| format!(r#"{{"name":"{name}"}}"#)).collect();
+        format!(r#"{{"jsonrpc":"2.0","id":1,"result":{{"tools":[{}]}}}}"#, entries.join(","))
+    }
+
+    #[test]
+    fn what_is_no_message_passes_and_what_may_be_one_is_read() {
+        for lists in KINDS {
+            for event in [
+                ": comment\n\n",
+                "id: 1\ndata: \n\n",
+                "data\n\n",
+                "data:  \t \ndata:\n\n",
+                "id: 1\n\n",
+                "event: endpoint\ndata: /messages\n\n",
+                "event: own\ndata: <p>\r\r",
+                "data: {\"jsonrpc\":\"2.0\",\"method\":\"a\"}\n\n",
+                "data: {\"jsonrpc\":\"2.0\",\"id\":1,\"error\":{}}\n\n",
+            ] {
+                assert_eq!(sifted(event.as_bytes(), 3, lists).unwrap(), event.as_bytes(), "{lists:?}");
+            }
+            for event in [
+                "data: <p>\n\n",
+                "event: message\ndata: a\n\n",
+                "event: own\ndata: {\n\n",
+                "event: own\ndata: \u{feff}{}\n\n",
+                "data: []\n\n",
+                "data: [{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{\"tools\":[]}}]\n\n",
+                "data: {\"result\":{\"tools\":[]},\"Result\":{}}\n\n",
+                "data: {\"result\":{\"tools\":[{}]}}\n\n",
+                "data: {\"resu",
+            ] {
+                assert!(sifted(event.as_bytes(), 3, lists).is_err(), "{lists:?} {event}");
+            }
+        }
+        // where no list was asked for, other results pass; where one was, nothing else does
+        for other in ["data: {\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{\"content\":[]}}\n\n", "data: {}\n\n"] {
+            assert_eq!(sifted(other.as_bytes(), 3, Lists::Any).unwrap(), other.as_bytes());
+            assert!(sifted(other.as_bytes(), 3, KINDS[0]).is_err());
+        }
+    }
+
+    #[test]
+    fn other_lists_are_cut_down_too_where_any_may_come() {
+        let prompts = r#"data: {"id":1,"result":{"prompts":[{"name":"mine"}]}}"#;
+        let none = r#"data: {"id":1,"result":{"prompts":[]}}"#;
+        assert_eq!(sifted(prompts.as_bytes(), 9, Lists::Any).unwrap(), format!("{none}\n").as_bytes());
+        assert!(sifted(prompts.as_bytes(), 9, KINDS[0]).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn chunks_make_no_difference_and_nothing_else_is_lost(
+            events in prop::collection::vec((prop::collection::vec("(mine|theirs)[a-z]{0,3}", 0..4), any::<bool>()), 0..5),
+            end in prop::sample::select(vec!["\n", "\r\n", "\r"]),
+            size in 1..40usize,
+            any_list: bool,
+        ) {
+            let written = |keep: fn(&String) -> bool| -> String {
+                let event = |(names, comment): &(Vec<String>, bool)| {
+                    let names: Vec<_> = names.iter().filter(|name| keep(name)).cloned().collect();
+                    let comment = if *comment { format!(": ping{end}{end}") } else { String::new() };
+                    format!("id: 7{end}data: {}{end}{end}{comment}", list(&names))
+                };
+                events.iter().map(event).collect()
+            };
+            let (all, mine) = (written(|_| true), written(|name| name.starts_with("mine")));
+            let seen = sifted(all.as_bytes(), size, KINDS[usize::from(any_list)]).unwrap();
+            prop_assert_eq!(String::from_utf8(seen).unwrap(), mine);
+        }
+
+        #[test]
+        fn no_bytes_panic(stream: Vec<u8>, size in 1..9usize) {
+            for lists in KINDS {
+                let _ = sifted(&stream, size, lists);
+            }
+        }
+    }
+}

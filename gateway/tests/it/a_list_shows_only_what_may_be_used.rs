@@ -2,8 +2,10 @@
 //! event stream, however that is cut into chunks, also when a stream is resumed. Everything else stays byte for byte and is
 //! not held back. What cannot be read as a list is not passed on. Clients that may do everything get what the backend sent.
 
+use crate::harness::mcp::converse;
 use crate::harness::origin::{Request, ok};
-use crate::harness::{Ask, Gateway, Key, Origin, Piece, Protocol};
+use crate::harness::{Ask, Backend, Gateway, Key, Origin, Piece, Protocol, within};
+use rmcp::model::ProtocolVersion;
 use serde_json::{Value, json};
 
 /// `mine` are listed and can be used, `theirs` are not.
@@ -64,6 +66,23 @@ async fn in_json() {
         let seen = client.ask(&ask.key(&gateway.key().secret)).await.with(200);
         assert_eq!((seen.text(), seen.fields.one("etag")), (all.clone(), Some("\"1\"")));
         assert_eq!(origin.last().fields().all("accept-encoding"), ["gzip, br"]);
+    }
+}
+
+#[tokio::test]
+async fn to_the_official_client_of_both_eras() {
+    let backend = Backend::start().await;
+    let mine = Key::new();
+    let setup = Gateway::before(&backend).client("mine", "tools = [\"*_alerts\"]", &[&mine]);
+    let gateway = setup.start().await;
+    for revision in [ProtocolVersion::V_2025_11_25, ProtocolVersion::V_2026_07_28] {
+        for protocol in Protocol::BOTH {
+            let mut client = converse(&gateway, protocol, revision.clone(), Some(&*mine.secret)).await.unwrap();
+            let tools = within("the tools", client.list_all_tools()).await.unwrap();
+            let names: Vec<_> = tools.iter().map(|tool| &*tool.name).collect();
+            assert_eq!(names, ["get_alerts"], "{revision:?} {protocol:?}");
+            client.close().await.unwrap();
+        }
     }
 }
 
@@ -129,7 +148,8 @@ async fn in_an_event_stream_however_it_is_cut() {
     let (text, expected) = (events(&all), cut_down(&all, &some));
     let get = Ask::get("/mcp").field("accept", "text/event-stream").field("last-event-id", "1");
     for protocol in Protocol::BOTH {
-        for ask in [list("tools/list"), get.clone()] {
+        // a POST may resume a stream as well, whatever it asks
+        for ask in [list("tools/list"), get.clone(), Ask::ping().field("last-event-id", "1")] {
             for size in [1, 2, 7, 61, text.len()] {
                 let mut client = gateway.client(protocol).await;
                 let mut incoming = client.open(&ask.clone().key(&mine.secret).field("te", "trailers")).await;
