@@ -37,6 +37,33 @@ struct Slot {
 
 const NEVER: u32 = u32::MAX;
 
+/// A length of time as the clock counts it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Ticks(u32);
+
+impl Ticks {
+    /// Not shorter than `wait`, and at most two ticks longer.
+    pub fn of(wait: Duration) -> Self {
+        let ticks = wait.as_nanos().div_ceil(TICK.as_nanos());
+        // one more, because the current tick has already begun
+        Self(u32::try_from(ticks).unwrap_or(NEVER).saturating_add(1))
+    }
+
+    /// What is left of it after `passed` others; nothing if it is over.
+    pub fn after(self, passed: Ticks) -> Option<Self> {
+        self.0.checked_sub(passed.0).filter(|left| *left > 0).map(Self)
+    }
+
+    /// As a number.
+    pub const fn count(self) -> u32 {
+        self.0
+    }
+}
+
+/// A moment as the clock counts it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tick(u32);
+
 impl Clock {
     /// A clock that stands still until [`Clock::run`] is polled.
     pub fn new() -> Self {
@@ -94,10 +121,20 @@ impl Clock {
         due.into_iter().for_each(Waker::wake); // with the slots released: a woken task may be dropped here
     }
 
-    fn after(&self, wait: Duration) -> u32 {
-        let ticks = wait.as_nanos().div_ceil(TICK.as_nanos());
-        // one more, because the current tick has already begun
-        u32::try_from(ticks).unwrap_or(NEVER).saturating_add(self.0.now.get()).saturating_add(1).min(NEVER - 1)
+    /// The tick that has begun last. Stands still while nobody waits.
+    #[inline]
+    pub fn now(&self) -> Tick {
+        Tick(self.0.now.get())
+    }
+
+    /// How long ago `then` was.
+    #[inline]
+    pub fn since(&self, then: Tick) -> Ticks {
+        Ticks(self.0.now.get().saturating_sub(then.0))
+    }
+
+    fn after(&self, wait: Ticks) -> u32 {
+        wait.0.saturating_add(self.0.now.get()).min(NEVER - 1)
     }
 }
 
@@ -111,8 +148,30 @@ pub struct Deadline {
 impl Deadline {
     /// Sets the deadline to `wait` from now.
     pub fn arm(&mut self, wait: Duration) {
+        self.arm_for(Ticks::of(wait));
+    }
+
+    /// Sets the deadline to `wait` from now.
+    pub fn arm_for(&mut self, wait: Ticks) {
         self.due = self.clock.after(wait);
         self.store(None);
+    }
+
+    /// Whether it has passed.
+    #[inline]
+    pub fn has_passed(&self) -> bool {
+        self.due <= self.clock.0.now.get()
+    }
+
+    /// Whether there is more time left than `wait`.
+    pub fn is_later_than(&self, wait: Ticks) -> bool {
+        self.due > self.clock.after(wait)
+    }
+
+    /// The clock that it lives by.
+    #[inline]
+    pub fn clock(&self) -> &Clock {
+        &self.clock
     }
 
     /// Waits for ever, but for [`Clock::wake_all`].

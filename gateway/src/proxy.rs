@@ -15,6 +15,8 @@ mod session;
 pub mod sieve;
 mod sifting;
 pub mod target;
+pub mod turn;
+pub mod upload;
 pub mod ward;
 
 use crate::access::{
@@ -22,7 +24,7 @@ use crate::access::{
 };
 use crate::clock::Clock;
 use crate::mcp::{Call, ListKind, Method as Rpc, Mirrored};
-use crate::record::{Exchange, Follow, HttpMethod, Live, Recorder, Trace, via};
+use crate::record::{Exchange, Follow, HttpMethod, Limit, Live, Peer, Recorder, Trace};
 use crate::reject::Reject;
 use crate::upstream::{Failure, Reply, Trip, Upstream, write_chunk, write_last_chunk};
 use answer::{Answer, Waiting};
@@ -31,7 +33,7 @@ use bytes::Bytes;
 use delivery::Delivery;
 use forwarded::Sender;
 use headers::{Caller, Fields, Length};
-use http::header::{HeaderMap, HeaderValue};
+use http::header::{self, HeaderMap, HeaderValue};
 use http::request::Parts;
 use http::{Method, Request, Response, StatusCode, Version};
 use http_body::Body as _;
@@ -48,7 +50,8 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
-use ward::Handover;
+use turn::Turn;
+use upload::Upload;
 
 /// One worker's gateway.
 pub struct Gateway {
@@ -78,50 +81,59 @@ pub struct Gateway {
     pub expiry_notice: Duration,
     /// This worker's deadlines.
     pub clock: Clock,
-    /// Set when streams have to end because the process does.
-    pub closing: Rc<Cell<bool>>,
-    /// By which replies tell the tasks that send them of themselves.
-    pub handover: Handover,
+    /// What the task waits for that is polled now.
+    pub turn: Rc<Turn>,
 }
 
 /// Where a connection came in; what its requests have in common.
 #[derive(Debug)]
 pub struct Door {
     /// Whoever holds the connection.
-    pub peer: SocketAddr,
+    peer: Rc<Peer>,
     secure: bool,
-    /// What audit lines say of it.
-    via: Rc<str>,
     forwarded: Box<[u8]>,
-    asked: Cell<bool>,
+    asked: Cell<u32>,
+    surplus: bool,
     memory: Memory,
 }
 
 impl Door {
-    /// For a connection from `peer`, by this version of TLS if by any.
-    pub fn new(peer: SocketAddr, tls: Option<&str>) -> Self {
+    /// For a connection from `peer`, by this version of TLS if by any. A `surplus` one is only told that there are too many.
+    pub fn new(peer: SocketAddr, tls: Option<&str>, surplus: bool) -> Self {
         let secure = tls.is_some();
-        Self {
-            peer,
-            secure,
-            via: via(peer, tls),
-            forwarded: headers::forwarded(peer.ip(), secure),
-            asked: Cell::new(false),
-            memory: Memory::default(),
-        }
+        let (forwarded, peer) = (headers::forwarded(peer.ip(), secure), Rc::new(Peer::new(peer, tls)));
+        Self { peer, secure, forwarded, asked: Cell::new(0), surplus, memory: Memory::default() }
     }
 
     /// What the upstream is told of where a request comes from.
     fn says_of(&self, sender: &Sender) -> Cow<'_, [u8]> {
-        if sender.address == self.peer {
+        if sender.address == self.peer.address() {
             return Cow::Borrowed(&self.forwarded);
         }
         Cow::Owned(headers::forwarded(sender.address.ip(), self.secure).into())
     }
 
-    /// Whether a request has come by it yet.
-    pub fn has_asked(&self) -> bool {
+    /// The other end.
+    pub fn peer(&self) -> &Peer {
+        &self.peer
+    }
+
+    /// How many requests have come by it.
+    #[inline]
+    pub fn asked(&self) -> u32 {
         self.asked.get()
+    }
+
+    /// How many requests that came by it are not over.
+    #[inline]
+    pub fn open(&self) -> usize {
+        Rc::strong_count(&self.peer) - 1
+    }
+
+    /// Whether it is only told that there are too many.
+    #[inline]
+    pub fn is_surplus(&self) -> bool {
+        self.surplus
     }
 }
 
@@ -138,11 +150,12 @@ impl Gateway {
     ///
     /// All that the head decides is decided at once, so that nothing of it is kept while the upstream works.
     pub fn handle(self: &Rc<Self>, door: &Rc<Door>, request: Request<Incoming>) -> Answer {
-        door.asked.set(true);
+        door.asked.set(door.asked.get().wrapping_add(1));
         match self.recorder.room() {
             None => self.answer(door, request),
             Some(room) => {
-                let waiting = Waiting { gateway: self.clone(), door: door.clone(), request: Some(request), room };
+                let (door, peer) = (door.clone(), door.peer.clone());
+                let waiting = Waiting { gateway: self.clone(), door, _peer: peer, request: Some(request), room };
                 Answer::waiting(waiting)
             }
         }
@@ -150,10 +163,10 @@ impl Gateway {
 
     fn answer(self: &Rc<Self>, door: &Door, request: Request<Incoming>) -> Answer {
         let (request, body) = request.into_parts();
-        let sender = Sender::read(door.peer, &request.headers, &self.trusted);
+        let sender = Sender::read(door.peer.address(), &request.headers, &self.trusted);
         let mut exchange =
-            Exchange::open(&self.recorder, self.snapshots.load(), &door.via, HttpMethod::of(&request.method));
-        if sender.address != door.peer {
+            Exchange::open(&self.recorder, self.snapshots.load(), &door.peer, HttpMethod::of(&request.method));
+        if sender.address != door.peer.address() {
             exchange.came_from(sender.address);
         }
         let mut dress = Dress { id: exchange.request_id(), page: None, key_ends: None, limits: None };
@@ -182,6 +195,9 @@ impl Gateway {
         sender: &Sender,
         request: Parts,
     ) -> Result<Onward, Refusal> {
+        if door.surplus || self.recorder.is_crowded() {
+            return Err(self.too_many(door));
+        }
         let fields = Fields::read(&request.headers)?;
         if let Sole::One(parent) = fields.traceparent
             && let Some(trace) = Trace::read(parent)
@@ -257,7 +273,7 @@ impl Gateway {
     }
 
     /// Sends what has been judged and paid for, and nothing else. Taking [`Paid`] is what makes that hold.
-    fn forward(&self, _paid: Paid, letter: Letter, asked: Asked) -> Trip<Incoming> {
+    fn forward(&self, _paid: Paid, letter: Letter, asked: Asked) -> Trip<Upload> {
         let Letter { method, mut text, fields: room, .. } = letter;
         let length = match &asked {
             Asked::Nothing if method == Method::POST => Length::Known(0),
@@ -292,11 +308,20 @@ impl Gateway {
         }
         exchange.relayed(status, events);
         let body = Source::new(body, sieve, self.max_list);
-        let relay = Relay::new(body, events, exchange, deadline, self.closing.clone(), &self.handover);
+        let legible = events && !headers.contains_key(header::CONTENT_ENCODING);
+        let relay = Relay::new(body, legible, exchange, deadline, self.turn.clone());
         let mut response = Response::new(ReplyBody::Relayed(relay));
         *response.status_mut() = status;
         *response.headers_mut() = headers;
         response
+    }
+
+    #[cold]
+    fn too_many(&self, door: &Door) -> Refusal {
+        if !door.surplus {
+            self.recorder.meters().hit(Limit::InFlight); // a surplus connection was counted when it came
+        }
+        Reject::Overload.into()
     }
 
     fn unknown(&self) -> Refusal {

@@ -4,20 +4,24 @@ pub mod audit;
 mod exchange;
 mod handshakes;
 mod id;
+mod limit;
 mod live;
 mod meters;
 mod metrics;
+mod peer;
 mod requests;
 mod tally;
 mod tools;
 mod trace;
 
 pub use audit::Audit;
-pub use exchange::{Exchange, Recorder, via};
+pub use exchange::{Exchange, Recorder};
 pub use handshakes::tls_version;
+pub use limit::Limit;
 pub use live::{Follow, Live, Snapshot};
 pub use meters::{Meters, WorkerMeters};
 pub use metrics::{Certificate, Metrics, ReloadedFile};
+pub use peer::Peer;
 pub use requests::HttpMethod;
 pub use trace::Trace;
 

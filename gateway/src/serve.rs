@@ -2,6 +2,7 @@
 
 pub mod admin;
 mod audit;
+mod breath;
 mod drain;
 mod listener;
 mod logging;
@@ -28,6 +29,7 @@ use reload::Reload;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime};
 use systemd::{Inherited, Notify};
@@ -113,6 +115,8 @@ struct Shared {
     connector: Option<crate::upstream::Connector>,
     limits: crate::config::settings::Limits,
     sessions: Arc<Sessions>,
+    /// Client connections that are open, of all workers.
+    connections: AtomicUsize,
     expiry_notice: Duration,
 }
 
@@ -239,6 +243,7 @@ fn share(
         upstream: settings.upstream.clone(),
         limits: settings.limits.clone(),
         sessions: Arc::new(sessions(settings)?),
+        connections: AtomicUsize::new(0),
         expiry_notice: settings.expiry_notice,
     })
 }

@@ -17,6 +17,8 @@ file = "$certs/keys.toml"
 url = "$upstream"
 [routes]
 protected = ["/mcp", "/sse", "/idle", "/big"]
+[limits]
+max_connections_per_address = "unlimited"
 [log]
 level = "warn"
 EOT

@@ -7,11 +7,11 @@ pub use names::host as host_name;
 
 use super::error::ConfigError;
 use super::reader;
-use crate::access::{Network, PerSource};
+use crate::access::{Network, PerSource, Rate};
 use crate::upstream::Address;
 use rustls::ProtocolVersion;
 use std::net::SocketAddr;
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -150,8 +150,55 @@ pub struct Limits {
     pub max_list: u64,
     /// Longest TLS handshake, default 10 s.
     pub handshake_timeout: Duration,
-    /// What one address may do before it has proved who it is: `failures_per_address`, default 60/min.
+    /// What one address may do before it has proved who it is: `failures_per_address`, default 60/min,
+    /// `max_connections_per_address`, default 1024, and `handshakes_per_address`, without limit by default.
     pub per_address: PerSource,
+    /// Largest request head in bytes, default 32 KiB.
+    pub max_head: u64,
+    /// Longest time from the first byte of a head to its last, default 10 s.
+    pub header_timeout: Duration,
+    /// Longest wait for a request on a connection that has none, default 75 s.
+    pub idle_timeout: Duration,
+    /// Least bytes a second of a request body that is waited for, over 10 s; default 1 KiB, 0 is none.
+    pub min_body_rate: u64,
+    /// Longest time in which a client takes nothing of what is written to it, default 60 s.
+    pub stall_timeout: Duration,
+    /// Most client connections of the process, default 16384.
+    pub max_connections: usize,
+    /// Most requests and streams of the process at once, default 16384.
+    pub max_in_flight: u64,
+    /// Most streams that one h2 connection may have open, default 100.
+    pub max_streams: u32,
+    /// Most h2 frames a second that ask for nothing (RST_STREAM, PING, SETTINGS, PRIORITY), default 100; ten times as many
+    /// at once.
+    pub max_control_frames: u32,
+    /// Longest silence of an event stream before a comment is put in, default 15 s; zero is never.
+    pub keep_alive: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            max_body: 4 << 20,
+            max_list: 4 << 20,
+            handshake_timeout: Duration::from_secs(10),
+            per_address: PerSource {
+                failures: Rate::parse("60/min").ok().map(Rate::at_once),
+                connections: NonZeroU32::new(1024),
+                handshakes: None,
+            },
+            max_head: 32 << 10,
+            header_timeout: Duration::from_secs(10),
+            idle_timeout: Duration::from_secs(75),
+            min_body_rate: 1 << 10,
+            stall_timeout: Duration::from_secs(60),
+            max_connections: 16384,
+            max_in_flight: 16384,
+            max_streams: 100,
+            max_control_frames: 100,
+            keep_alive: Duration::from_secs(15),
+        }
+    }
 }
 
 /// `[drain]`

@@ -3,6 +3,7 @@
 use super::delivery::Delivery;
 use super::reply::ReplyBody;
 use super::{Door, Gateway};
+use crate::record::Peer;
 use crate::record::audit::Room;
 use http::{Request, Response};
 use hyper::body::Incoming;
@@ -31,6 +32,8 @@ enum When {
 pub(super) struct Waiting {
     pub(super) gateway: Rc<Gateway>,
     pub(super) door: Rc<Door>,
+    /// By this the connection knows that it is not idle.
+    pub(super) _peer: Rc<Peer>,
     pub(super) request: Option<Request<Incoming>>,
     pub(super) room: Room,
 }

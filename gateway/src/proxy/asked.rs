@@ -1,19 +1,19 @@
 //! The body of a request.
 
 use super::headers::is_passing_trailer;
+use super::upload::Upload;
 use crate::reject::Reject;
 use crate::upstream::Streamed;
 use bytes::Bytes;
 use http::HeaderMap;
 use http_body::Frame;
-use hyper::body::Incoming;
 
 /// A request's body, as far as it has been read.
 pub(super) enum Asked {
     Nothing,
     /// All of it, and its trailers if it has any that pass.
     Whole(Bytes, Option<Box<HeaderMap>>),
-    Streamed(Streamed<Incoming>),
+    Streamed(Streamed<Upload>),
 }
 
 /// Joins the frames of a short body; the common one is a single frame and is not copied.
@@ -27,6 +27,10 @@ pub(super) struct Whole {
 impl Whole {
     pub(super) fn is_empty(&self) -> bool {
         self.first.is_empty()
+    }
+
+    pub(super) fn len(&self) -> u64 {
+        self.joined.len().max(self.first.len()) as u64
     }
 
     /// # Errors
@@ -48,8 +52,7 @@ impl Whole {
             }
             self.joined.extend_from_slice(&data);
         }
-        let size = self.joined.len().max(self.first.len()) as u64;
-        if size > most { Err(Reject::BodyTooLarge) } else { Ok(()) }
+        if self.len() > most { Err(Reject::BodyTooLarge) } else { Ok(()) }
     }
 
     pub(super) fn bytes(&self) -> &[u8] {

@@ -5,6 +5,8 @@ use super::refusal::Refusal;
 use super::reply::ReplyBody;
 use super::sieve::{Lists, Sieve};
 use super::sifting::{Sifted, Sifting};
+use super::turn::Wait;
+use super::upload::Upload;
 use super::{Dress, Gateway, Letter, echoes, echoing, headers, judge, refuse, refused};
 use crate::clock::Deadline;
 use crate::record::Exchange;
@@ -39,7 +41,7 @@ pub(super) struct Delivery {
 
 enum Stage {
     Reading(Reading),
-    Fetching(Trip<Incoming>),
+    Fetching(Trip<Upload>),
     /// Boxed: everybody else would make room for it.
     Sifting(Box<Sifting>),
     Discarding(Discarding),
@@ -101,7 +103,7 @@ impl Stage {
         loop {
             match self {
                 Stage::Reading(reading) => {
-                    let asked = ready!(reading.poll(gateway.max_body, cx))?;
+                    let asked = ready!(reading.poll(gateway, cx))?;
                     let (paid, may_come) = judge(exchange, dress, &reading.letter, &asked)?;
                     *lists = may_come;
                     exchange.sent();
@@ -137,7 +139,8 @@ struct Reading {
 
 impl Reading {
     /// Reads a short body whole; a long or chunked one stays a stream, unless a policy needs to see it.
-    fn poll(&mut self, most: u64, cx: &mut Context<'_>) -> Poll<Result<Asked, Reject>> {
+    fn poll(&mut self, gateway: &Gateway, cx: &mut Context<'_>) -> Poll<Result<Asked, Reject>> {
+        let (most, turn) = (gateway.max_body, &gateway.turn);
         let Some(body) = &mut self.body else { return Poll::Ready(Ok(Asked::Nothing)) };
         if self.whole.is_empty() {
             let length = body.size_hint().exact();
@@ -149,12 +152,18 @@ impl Reading {
             }
             if !self.letter.policy && length.is_none_or(|length| length > WHOLE) {
                 let (length, passes) = (length.filter(|_| !self.letter.trailers), headers::is_passing_trailer);
-                let streamed = self.body.take().map(|body| Streamed { body, length, most, passes });
+                let body = self.body.take().map(|body| Upload::new(body, turn));
+                let streamed = body.map(|body| Streamed { body, length, most, passes });
                 return Poll::Ready(Ok(streamed.map_or(Asked::Nothing, Asked::Streamed)));
             }
         }
         loop {
-            match ready!(Pin::new(&mut *body).poll_frame(cx)) {
+            let polled = Pin::new(&mut *body).poll_frame(cx);
+            turn.waits(if polled.is_pending() { Wait::Upload(self.whole.len()) } else { Wait::Other });
+            if polled.is_pending() && turn.is_overdue() {
+                return Poll::Ready(Err(Reject::BodyIncomplete));
+            }
+            match ready!(polled) {
                 Some(Ok(frame)) => self.whole.push(frame, most)?,
                 Some(Err(_)) => return Poll::Ready(Err(Reject::BodyIncomplete)),
                 None => break,

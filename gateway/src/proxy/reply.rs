@@ -1,8 +1,9 @@
 //! The body of a reply on its way to the client.
 
 use super::sieve::{Sieve, Sifted};
-use super::ward::{Handover, Ward};
-use crate::clock::Deadline;
+use super::turn::{Turn, Wait};
+use super::ward::Ward;
+use crate::clock::{Deadline, Tick};
 use crate::mcp::Flaw;
 use crate::mcp::sse::Boundary;
 use crate::record::{End, Exchange};
@@ -10,7 +11,6 @@ use crate::upstream::{Body, Failure};
 use bytes::Bytes;
 use http::HeaderName;
 use http_body::{Frame, SizeHint};
-use std::cell::Cell;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
@@ -106,36 +106,39 @@ pub struct Relay {
     body: Source,
     exchange: Exchange,
     deadline: Deadline,
-    closing: Rc<Cell<bool>>,
+    turn: Rc<Turn>,
     /// For an event stream.
     boundary: Option<Boundary>,
     /// Whether it may end anywhere between two events: nobody was told how long it is.
     open_ended: bool,
     grace: bool,
     hinted: bool,
+    /// When something of an event stream passed last.
+    spoke: Tick,
     /// Held for as long as this is: what the sending task knows it by.
     _ward: Option<Rc<Ward>>,
 }
 
+/// What is put into a silent event stream: a comment, which every reader of events skips (WHATWG HTML, section 9.2.7), and
+/// an empty line, behind which even simple ones begin anew.
+const COMMENT: Bytes = Bytes::from_static(b":\n\n");
+
 impl Relay {
     /// Passes `body` on, which is a stream of `events` or is not. `deadline` is where the worker finds this reply to wake
-    /// it; `closing` is set when the process can wait no longer. The task that polls this learns of it by `handover`, unless
+    /// it; `turn` says when the process can wait no longer. The task that polls this learns of it by its handover, unless
     /// all of it is here: then nothing is kept open for it.
-    pub fn new(
-        body: Source,
-        events: bool,
-        mut exchange: Exchange,
-        deadline: Deadline,
-        closing: Rc<Cell<bool>>,
-        handover: &Handover,
-    ) -> Self {
+    pub fn new(body: Source, events: bool, mut exchange: Exchange, mut deadline: Deadline, turn: Rc<Turn>) -> Self {
         if body.is_end() {
             exchange.ended(End::Complete); // nobody polls a body that has nothing
         }
         let (boundary, open_ended) = (events.then(Boundary::default), body.exact().is_none());
         let lease = if body.has_arrived() { None } else { exchange.lease() };
-        let ward = lease.map(|lease| handover.announce(lease.clone()));
-        Self { body, exchange, deadline, closing, boundary, open_ended, grace: false, hinted: false, _ward: ward }
+        let ward = lease.map(|lease| turn.handover.announce(lease.clone()));
+        if let Some(keep_alive) = turn.keep_alive.filter(|_| events && open_ended) {
+            deadline.arm_for(keep_alive);
+        }
+        let spoke = deadline.clock().now();
+        Self { body, exchange, deadline, turn, boundary, open_ended, grace: false, hinted: false, spoke, _ward: ward }
     }
 
     fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
@@ -159,10 +162,17 @@ impl Relay {
                 if self.body.is_end() {
                     self.exchange.ended(End::Complete);
                 }
+                self.turn.waits(Wait::Reader);
             }
             Poll::Ready(None) => self.exchange.ended(End::Complete),
             Poll::Ready(Some(Err(broken))) => self.breaks(broken),
-            Poll::Pending => drop(self.deadline.poll(cx)),
+            Poll::Pending => {
+                self.turn.waits(Wait::Other);
+                if self.deadline.poll(cx).is_ready() && self.is_silent(cx) {
+                    self.turn.waits(Wait::Reader);
+                    return Poll::Ready(Some(Ok(Frame::data(COMMENT))));
+                }
+            }
         }
         polled
     }
@@ -178,6 +188,7 @@ impl Relay {
     fn passes(&mut self, data: &[u8]) {
         self.exchange.passed(data.len());
         if let Some(boundary) = &mut self.boundary {
+            self.spoke = self.deadline.clock().now();
             let before = boundary.events();
             boundary.feed(data);
             let events = boundary.events() - before;
@@ -190,8 +201,23 @@ impl Relay {
     fn must_end(&self) -> Option<End> {
         match self.exchange.lease_ended() {
             Some(_) => Some(End::LeaseEnded),
-            None => self.closing.get().then_some(End::Drained),
+            None => self.turn.is_closing().then_some(End::Drained),
         }
+    }
+
+    /// The deadline of a stream that is kept alive has passed: whether nothing did meanwhile, and it stands where a comment
+    /// may be put in. The deadline is not moved with each event, but left to come too early, and then set anew.
+    #[cold]
+    fn is_silent(&mut self, cx: &mut Context<'_>) -> bool {
+        let Some(keep_alive) = self.turn.keep_alive.filter(|_| !self.grace) else { return false };
+        let left = keep_alive.after(self.deadline.clock().since(self.spoke));
+        self.deadline.arm_for(left.unwrap_or(keep_alive));
+        let _ = self.deadline.poll(cx);
+        let silent = left.is_none() && self.boundary.as_ref().is_some_and(Boundary::is_between);
+        if silent {
+            self.exchange.kept_alive();
+        }
+        silent
     }
 
     /// Ready when the reply, which must end, does: well, or broken off.
@@ -211,6 +237,9 @@ impl Relay {
 impl Drop for Relay {
     /// A reply that had to end, but whose client did not even read, did not end by the client's will.
     fn drop(&mut self) {
+        if self.turn.wait() == Wait::GivenUp {
+            return self.exchange.stalled();
+        }
         if let Some(end) = self.must_end() {
             self.exchange.ended(end);
         }

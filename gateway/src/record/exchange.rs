@@ -4,7 +4,7 @@ use super::audit::{Field, Line, Pen, Room, line};
 use super::id::{Ids, hex, hex2};
 use super::requests::{Cell, HttpMethod};
 use super::tools::ToolNames;
-use super::{End, Live, Metrics, Outcome, Snapshot, Trace};
+use super::{End, Limit, Live, Metrics, Outcome, Peer, Snapshot, Trace};
 use crate::access::{Client, Decision, Hold, Key, Lease, LeaseEnd, Principal, Proof, Slot};
 use crate::mcp::{Call, Method as Rpc, Subject};
 use crate::reject::Reject;
@@ -26,13 +26,23 @@ pub struct Recorder {
     ids: Ids,
     pen: Option<Pen>,
     opened: cell::Cell<u64>,
+    /// Most requests in flight, of all workers and of this one without a look at the others.
+    most: [u64; 2],
 }
 
 impl Recorder {
     /// For `worker`; `seed` is random, and makes request ids of different workers and processes differ. Without a `pen`
-    /// there is no audit.
-    pub fn new(metrics: Arc<Metrics>, worker: usize, seed: [u64; 2], pen: Option<Pen>) -> Self {
-        Self { metrics, worker, ids: Ids::new(seed), pen, opened: cell::Cell::new(0) }
+    /// there is no audit. `most` requests of all workers may be in flight.
+    pub fn new(metrics: Arc<Metrics>, worker: usize, seed: [u64; 2], pen: Option<Pen>, most: u64) -> Self {
+        let share = most / metrics.workers().max(1) as u64;
+        Self { metrics, worker, ids: Ids::new(seed), pen, opened: cell::Cell::new(0), most: [most, share] }
+    }
+
+    /// Whether more requests are in flight than may be. Other workers are asked only if this one has more than its share.
+    #[inline]
+    pub fn is_crowded(&self) -> bool {
+        let [most, share] = self.most;
+        self.meters().in_flight.get() > share && self.metrics.in_flight() > most
     }
 
     /// Hands audit lines over as they come, for as long as the worker lives.
@@ -64,8 +74,7 @@ pub struct Exchange {
     opened: Instant,
     /// When it left for the upstream: microseconds after it was opened.
     sent: Option<u32>,
-    /// Where it came in, as [`via`] has it.
-    via: Rc<str>,
+    peer: Rc<Peer>,
     number: u64,
     /// All zero if it began no trace of somebody else's.
     trace: [u64; 2],
@@ -93,23 +102,18 @@ pub struct Exchange {
     asked: Vec<u8>,
 }
 
-/// What the audit lines of a connection's requests all say of it; `tls` is the version, if there is TLS.
-pub fn via(peer: SocketAddr, tls: Option<&str>) -> Rc<str> {
-    let tls = tls.map(|tls| format!("{}\"{tls}\"", Field::Tls.key())).unwrap_or_default();
-    format!("{}\"{peer}\"{tls}", Field::Peer.key()).into()
-}
-
 impl Exchange {
     /// Begins the record of a request that has just been read.
-    pub fn open(recorder: &Rc<Recorder>, live: Snapshot<Live>, via: &Rc<str>, method: HttpMethod) -> Self {
+    pub fn open(recorder: &Rc<Recorder>, live: Snapshot<Live>, peer: &Rc<Peer>, method: HttpMethod) -> Self {
         let number = recorder.opened.get();
         recorder.opened.set(number.wrapping_add(1));
+        recorder.meters().in_flight.add(1);
         Self {
             recorder: recorder.clone(),
             live,
             opened: Instant::now(),
             sent: None,
-            via: via.clone(),
+            peer: peer.clone(),
             number,
             trace: [0; 2],
             trace_flags: 0,
@@ -258,6 +262,9 @@ impl Exchange {
 
     /// The gateway said no.
     pub fn rejected(&mut self, reject: Reject) {
+        if let Some(limit) = Limit::of(reject) {
+            self.recorder.meters().hit(limit);
+        }
         self.outcome = Some(Outcome::Rejected(reject));
     }
 
@@ -307,6 +314,21 @@ impl Exchange {
         self.end.get_or_insert(end);
     }
 
+    /// A comment was put into its stream.
+    pub fn kept_alive(&self) {
+        self.recorder.meters().keep_alives.add(1);
+    }
+
+    /// The client did not take what was left of the body, whatever seemed before.
+    pub fn stalled(&mut self) {
+        self.end = Some(End::Stalled);
+    }
+
+    /// How a body ended of which nobody said so.
+    fn left(&self) -> End {
+        if self.peer.has_stalled() { End::Stalled } else { End::ClientLeft }
+    }
+
     fn shard(&self) -> Option<&super::meters::ClientShard> {
         match self.principal() {
             Some(principal) => self.live.meters.shard(principal.client().slot(), self.recorder.worker),
@@ -351,10 +373,10 @@ impl Exchange {
             line.digits(Field::RequestId, &self.request_id());
             line.digits(Field::TraceId, &self.trace_id());
             match self.sender.as_deref() {
-                None => line.members(self.via.as_bytes()),
+                None => line.members(self.peer.via().as_bytes()),
                 Some(sender) => {
                     line.word(Field::Peer, &sender.to_string());
-                    line.members(self.via.replacen(Field::Peer.key(), Field::Proxy.key(), 1).as_bytes());
+                    line.members(self.peer.via().replacen(Field::Peer.key(), Field::Proxy.key(), 1).as_bytes());
                 }
             }
             if let Some(principal) = self.principal() {
@@ -378,7 +400,7 @@ impl Exchange {
         if !self.audited {
             return debug!(
                 request_id = std::str::from_utf8(&self.request_id()).unwrap_or_default(),
-                via = &*self.via,
+                via = self.peer.via(),
                 method = self.method.as_str(),
                 status = outcome.status(),
                 outcome = outcome.word(),
@@ -409,7 +431,8 @@ impl Drop for Exchange {
         let crashed = std::thread::panicking();
         let outcome = self.outcome.unwrap_or(if crashed { Outcome::Crashed } else { Outcome::Abandoned });
         let relayed = matches!(outcome, Outcome::Relayed(_));
-        let end = self.end.or(relayed.then_some(End::ClientLeft));
+        let end = self.end.or_else(|| relayed.then(|| self.left()));
+        self.recorder.meters().in_flight.sub(1);
         self.count(outcome, end);
         self.write_end(outcome, end);
         if let Some(pen) = &self.recorder.pen {

@@ -6,7 +6,7 @@ use super::handshakes::Handshakes;
 use super::requests::Requests;
 use super::tally::{Histogram, LastTime, Tally, tallies};
 use super::tools::{ToolCalls, ToolNames};
-use super::{End, Outcome};
+use super::{End, Limit, Outcome};
 use crate::access::{Access, ClientId, KeyId};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -46,6 +46,26 @@ pub struct WorkerMeters {
     pub handshakes: Handshakes,
     /// Heads that hyper refused before there was a request.
     pub heads_refused: Tally,
+    /// Requests and streams that are not over.
+    pub in_flight: Tally,
+    /// Comments put into silent event streams.
+    pub keep_alives: Tally,
+    limits: [Tally; Limit::ALL.len()],
+}
+
+impl WorkerMeters {
+    /// Somebody ran into a limit.
+    #[cold]
+    pub fn hit(&self, limit: Limit) {
+        if let Some(tally) = self.limits.get(limit as usize) {
+            tally.add(1);
+        }
+    }
+
+    /// How often somebody ran into it.
+    pub fn hits(&self, limit: Limit) -> u64 {
+        self.limits.get(limit as usize).map_or(0, Tally::get)
+    }
 }
 
 /// What one worker counts of event streams.
@@ -74,6 +94,9 @@ impl Default for WorkerMeters {
             connections_open: Tally::default(),
             handshakes: Handshakes::default(),
             heads_refused: Tally::default(),
+            in_flight: Tally::default(),
+            keep_alives: Tally::default(),
+            limits: Default::default(),
         }
     }
 }

@@ -5,6 +5,7 @@
 mod clients;
 mod family;
 mod files;
+mod limits;
 mod process;
 mod status;
 mod traffic;
@@ -139,6 +140,11 @@ impl Metrics {
         self.certificate.load().not_after
     }
 
+    /// Requests and streams that are not over, of all workers.
+    pub fn in_flight(&self) -> u64 {
+        self.workers.iter().map(|worker| worker.in_flight.get()).sum()
+    }
+
     /// Event streams that are open now, of all clients and workers.
     pub fn streams_open(&self) -> u64 {
         let live = self.live.load();
@@ -155,6 +161,7 @@ impl Metrics {
         families.extend(self.traffic());
         families.extend(self.streams());
         families.extend(self.connections());
+        families.extend(self.limits());
         families.extend(self.files());
         families.extend(self.audit());
         families.push(process::build());

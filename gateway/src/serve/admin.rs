@@ -1,6 +1,7 @@
 //! The operator's door: metrics and probes, plain HTTP, never on the public port.
 
 use super::Phase;
+use super::breath::Breath;
 use crate::record::Metrics;
 use bytes::Bytes;
 use http::header::{self, HeaderValue};
@@ -11,7 +12,6 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use std::convert::Infallible;
-use std::io;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 use tokio::net::TcpListener;
@@ -38,10 +38,12 @@ impl Admin {
             Err(cause) => return error!(%cause, "the admin listener cannot be served"),
         };
         let places = Arc::new(tokio::sync::Semaphore::new(MOST));
+        let mut breath = Breath::default();
         loop {
             let Ok(place) = places.clone().acquire_owned().await else { return };
             match listener.accept().await {
                 Ok((socket, peer)) => {
+                    breath.taken();
                     let admin = self.clone();
                     tokio::spawn(async move {
                         let service = service_fn(move |request| {
@@ -55,7 +57,7 @@ impl Admin {
                         drop(place);
                     });
                 }
-                Err(cause) => pause(&cause).await,
+                Err(cause) => breath.take(&cause).await,
             }
         }
     }
@@ -95,12 +97,6 @@ impl Admin {
         }
         text(StatusCode::OK, "ok\n".into())
     }
-}
-
-/// An accept that failed is no reason to stop accepting; running out of descriptors is one to wait a little.
-pub(super) async fn pause(cause: &io::Error) {
-    error!(%cause, "cannot accept a connection");
-    tokio::time::sleep(Duration::from_millis(50)).await;
 }
 
 fn text(status: StatusCode, body: String) -> Response<Full<Bytes>> {

@@ -2,19 +2,23 @@
 
 mod accept;
 mod connection;
-mod ending;
+mod frames;
+mod line;
 mod local;
+mod patience;
+mod vigil;
 
 use super::listener::Sockets;
 use super::{Phase, Shared};
-use crate::clock::Clock;
+use crate::clock::{Clock, Ticks};
 use crate::proxy::Gateway;
-use crate::proxy::ward::Handover;
+use crate::proxy::turn::Turn;
 use crate::record::{Follow, Recorder};
 use crate::upstream::Upstream;
 use accept::accept;
 use hyper::server::conn::{http1, http2};
-use local::{Local, Sending};
+use local::{Care, Local};
+use patience::Times;
 use std::cell::Cell;
 use std::io;
 use std::rc::Rc;
@@ -26,13 +30,11 @@ use tokio::sync::Notify;
 use tokio::task::{LocalSet, spawn_local};
 use tracing::error;
 
-/// Largest request head over HTTP/1.1, in bytes, and most fields in it.
-const HEAD: (usize, usize) = (32 * 1024, 100);
-/// Streams that one h2 connection may have open.
-const STREAMS: u32 = 100;
-/// Largest header list over h2, in bytes as RFC 9113, section 6.5.2 counts them. One that is larger is answered with 431;
-/// one of more than four times that ends the connection.
-const HEADER_LIST: u32 = 24 * 1024;
+/// Most fields of a request head over HTTP/1.1.
+const FIELDS: usize = 100;
+/// Streams of one h2 connection that were reset before anybody looked at them, and that the client made us reset, before it
+/// is told to go (CVE-2023-44487, CVE-2025-8671). What a client resets later is counted in [`frames`].
+const RESETS: usize = 100;
 /// How long streams that are ended have to say so.
 const FAREWELL: Duration = Duration::from_secs(1);
 
@@ -70,7 +72,7 @@ async fn run(index: usize, sockets: Sockets, shared: Arc<Shared>) -> io::Result<
     tokio::select! {
         () = worker.empty() => {}
         _ = phase.wait_for(|phase| *phase >= Phase::Closing) => {
-            worker.gateway.closing.set(true);
+            worker.gateway.turn.close();
             worker.wake_all();
             let _ = tokio::time::timeout(FAREWELL, worker.empty()).await;
         }
@@ -83,6 +85,10 @@ struct Worker {
     shared: Arc<Shared>,
     gateway: Rc<Gateway>,
     clock: Clock,
+    times: Times,
+    /// Largest header list over h2, in bytes as RFC 9113, section 6.5.2 counts them. One that is larger is answered with
+    /// 431; one of more than four times that ends the connection.
+    header_list: u32,
     finishing: Cell<bool>,
     open: Cell<usize>,
     closed: Notify,
@@ -93,6 +99,7 @@ struct Worker {
 impl Worker {
     fn new(index: usize, shared: Arc<Shared>) -> io::Result<Self> {
         let clock = Clock::new();
+        let limits = &shared.limits;
         let mut seed = [0; 16];
         aws_lc_rs::rand::fill(&mut seed).map_err(|_| io::Error::other("the system gives no random numbers"))?;
         let [high, low] = [0, 1]
@@ -113,24 +120,38 @@ impl Worker {
             routes: shared.routes.clone(),
             upstream: Rc::new(upstream),
             upstream_host: settings.address.host().into(),
-            recorder: Rc::new(Recorder::new(shared.metrics.clone(), index, [high, low], shared.journal.pen())),
-            max_body: shared.limits.max_body,
-            max_list: usize::try_from(shared.limits.max_list).unwrap_or(usize::MAX),
+            recorder: Rc::new(Recorder::new(
+                shared.metrics.clone(),
+                index,
+                [high, low],
+                shared.journal.pen(),
+                limits.max_in_flight,
+            )),
+            max_body: limits.max_body,
+            max_list: usize::try_from(limits.max_list).unwrap_or(usize::MAX),
             sessions: shared.sessions.clone(),
             expiry_notice: shared.expiry_notice,
             clock: clock.clone(),
-            closing: Rc::default(),
-            handover: Handover::default(),
+            turn: Rc::new(Turn::new((!limits.keep_alive.is_zero()).then(|| Ticks::of(limits.keep_alive)))),
         };
-        let sending = Sending { clock: clock.clone(), handover: gateway.handover.clone() };
+        let gateway = Rc::new(gateway);
+        let times = Times::of(limits);
+        let head = usize::try_from(limits.max_head).map_err(io::Error::other)?;
+        let header_list = u32::try_from(head / 4 * 3).map_err(io::Error::other)?;
         let mut http1 = http1::Builder::new();
-        http1.max_header_size(HEAD.0).max_headers(HEAD.1);
-        let mut http2 = http2::Builder::new(Local(Rc::new(sending)));
-        http2.max_concurrent_streams(STREAMS).max_header_list_size(HEADER_LIST);
+        http1.max_header_size(head).max_headers(FIELDS);
+        let mut http2 = http2::Builder::new(Local(Rc::new(Care { gateway: gateway.clone(), times })));
+        http2
+            .max_concurrent_streams(limits.max_streams)
+            .max_header_list_size(header_list)
+            .max_pending_accept_reset_streams(RESETS)
+            .max_local_error_reset_streams(RESETS);
         Ok(Self {
             shared,
-            gateway: Rc::new(gateway),
+            gateway,
             clock,
+            times,
+            header_list,
             finishing: Cell::new(false),
             open: Cell::new(0),
             closed: Notify::new(),

@@ -25,7 +25,7 @@ pub(crate) mod wire;
 
 pub(crate) use ask::Ask;
 pub(crate) use backend::Backend;
-pub(crate) use client::{Client, Http1, Http2, Protocol};
+pub(crate) use client::{Client, Http1, Http2, Protocol, raw2};
 pub(crate) use deadline::{eventually, within};
 pub(crate) use framing::Piece;
 pub(crate) use gateway::Gateway;

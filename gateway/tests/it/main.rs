@@ -53,6 +53,8 @@ mod each_client_gets_its_own_answer;
 #[cfg(test)]
 mod events_arrive_one_by_one;
 #[cfg(test)]
+mod floods_are_told_to_go;
+#[cfg(test)]
 mod harness;
 #[cfg(test)]
 mod hosts_and_origins_are_ours;
@@ -71,6 +73,10 @@ mod public_paths_need_no_key;
 #[cfg(test)]
 mod request_bodies_pass_whole;
 #[cfg(test)]
+mod silent_streams_are_kept_alive;
+#[cfg(test)]
+mod slow_clients_are_given_up;
+#[cfg(test)]
 mod the_admin_port_shows_who_did_what;
 #[cfg(test)]
 mod the_audit_is_written_whole;
@@ -82,6 +88,8 @@ mod the_backend_is_told_who_asks;
 mod the_client_gets_what_the_backend_said;
 #[cfg(test)]
 mod tls_is_1_2_or_1_3;
+#[cfg(test)]
+mod too_much_at_once_is_503;
 #[cfg(test)]
 mod tools_are_listed_and_called;
 #[cfg(test)]

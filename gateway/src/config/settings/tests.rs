@@ -27,13 +27,10 @@ fn nothing_written_means_the_defaults() {
     assert_eq!(settings.upstream.head_timeout, Duration::from_secs(75));
     assert_eq!(settings.upstream.idle_timeout, Duration::from_secs(4));
     assert_eq!(settings.routes, Routes { protected: vec!["/mcp".into()], public: vec!["/".into(), "/health".into()] });
-    let failures = Some(Rate::parse("60/min").unwrap().at_once());
-    let per_address = PerSource { failures, ..PerSource::default() };
     assert_eq!(settings.listen.trusted_proxies, []);
-    assert_eq!(
-        settings.limits,
-        Limits { max_body: 4 << 20, max_list: 4 << 20, handshake_timeout: Duration::from_secs(10), per_address }
-    );
+    assert_eq!(settings.limits, Limits::default());
+    assert_eq!((settings.limits.max_body, settings.limits.handshake_timeout), (4 << 20, Duration::from_secs(10)));
+    assert_eq!(settings.limits.per_address.failures, Some(Rate::parse("60/min").unwrap().at_once()));
     assert_eq!(settings.drain, Drain { delay: Duration::ZERO, timeout: Duration::from_secs(25) });
     assert_eq!(settings.log, Log { level: "info".into(), format: LogFormat::Text });
 }
@@ -165,6 +162,70 @@ fn the_audit_is_read() {
         ("[audit]\nfsync = \"sometimes\"", "2:9", "with its unit"),
         ("[audit]\nkeep = -1", "2:8", "out of range"),
         ("[audit]\nfile = \"x\"", "2:1", "unknown member `file` in [audit]"),
+    ] {
+        let complaint = complaint(text);
+        assert!(complaint.starts_with(&format!("/etc/gw/gateway.toml:{place}: ")), "{text}\n{complaint}");
+        assert!(complaint.contains(words), "{text}\n{complaint}");
+    }
+}
+
+#[test]
+fn every_limit_is_read() {
+    let settings = parse(
+        r#"
+        [limits]
+        max_body = "64KiB"
+        max_list = "32KiB"
+        handshake_timeout = "3s"
+        failures_per_address = "1/s"
+        max_connections_per_address = 11
+        handshakes_per_address = "2/s"
+        max_head = "16KiB"
+        header_timeout = "4s"
+        idle_timeout = "5s"
+        min_body_rate = 0
+        stall_timeout = "6s"
+        max_connections = 7
+        max_in_flight = 8
+        max_streams = 9
+        max_control_frames = 10
+        keep_alive = "0s"
+        "#,
+    )
+    .unwrap();
+    let quota = |rate| Some(Rate::parse(rate).unwrap().at_once());
+    let limits = Limits {
+        max_body: 65536,
+        max_list: 32768,
+        handshake_timeout: Duration::from_secs(3),
+        per_address: PerSource {
+            failures: quota("1/s"),
+            connections: std::num::NonZeroU32::new(11),
+            handshakes: quota("2/s"),
+        },
+        max_head: 16384,
+        header_timeout: Duration::from_secs(4),
+        idle_timeout: Duration::from_secs(5),
+        min_body_rate: 0,
+        stall_timeout: Duration::from_secs(6),
+        max_connections: 7,
+        max_in_flight: 8,
+        max_streams: 9,
+        max_control_frames: 10,
+        keep_alive: Duration::ZERO,
+    };
+    assert_eq!(settings.limits, limits);
+    let unlimited = parse("[limits]\nmax_connections_per_address = \"unlimited\"").unwrap();
+    assert_eq!(unlimited.limits.per_address.connections, None);
+}
+
+#[test]
+fn limits_have_bounds() {
+    for (text, place, words) in [
+        ("[limits]\nmax_head = \"1MiB\"", "2:12", "8KiB to 128KiB"),
+        ("[limits]\nmax_connections = 0", "2:19", "1 to 10000000"),
+        ("[limits]\nmax_streams = 2000", "2:15", "1 to 1000"),
+        ("[limits]\nidle_timeout = \"0s\"", "2:16", "longer than zero"),
     ] {
         let complaint = complaint(text);
         assert!(complaint.starts_with(&format!("/etc/gw/gateway.toml:{place}: ")), "{text}\n{complaint}");

@@ -11,7 +11,7 @@ use crate::upstream::Address;
 use rustls::ProtocolVersion;
 use std::collections::HashSet;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tracing_subscriber::EnvFilter;
@@ -23,7 +23,27 @@ pub(super) const MEMBERS: Members = &[
     ("keys", &["file", "expiry_notice", "session_secret_file"]),
     ("upstream", &["url", "allow_remote", "ca", "head_timeout", "idle_timeout", "tools"]),
     ("routes", &["protected", "public"]),
-    ("limits", &["max_body", "max_list", "handshake_timeout", "failures_per_address"]),
+    (
+        "limits",
+        &[
+            "max_body",
+            "max_list",
+            "handshake_timeout",
+            "failures_per_address",
+            "max_connections_per_address",
+            "handshakes_per_address",
+            "max_head",
+            "header_timeout",
+            "idle_timeout",
+            "min_body_rate",
+            "stall_timeout",
+            "max_connections",
+            "max_in_flight",
+            "max_streams",
+            "max_control_frames",
+            "keep_alive",
+        ],
+    ),
     ("drain", &["delay", "timeout"]),
     ("log", &["level", "format"]),
     ("audit", &["output", "audit_arguments", "overflow", "queue", "rotate_size", "rotate_every", "keep", "fsync"]),
@@ -176,17 +196,50 @@ fn limits(mut table: Table<'_>) -> Result<Limits, ConfigError> {
         0 => Err(value.error("must be more than zero: every message and every list has a body")),
         size => Ok(size),
     };
+    let head = |value: &Value<'_>| within(value, value.size()?, (8 << 10, 128 << 10), "8KiB to 128KiB");
+    let streams = |value: &Value<'_>| within(value, value.number()?, (1, 1000), "1 to 1000");
+    let or = Limits::default();
     Ok(Limits {
-        max_body: table.read("max_body", 4 << 20, above_zero)?,
-        max_list: table.read("max_list", 4 << 20, above_zero)?,
-        handshake_timeout: table.read("handshake_timeout", Duration::from_secs(10), Value::duration_above_zero)?,
-        per_address: per_address(&mut table)?,
+        max_body: table.read("max_body", or.max_body, above_zero)?,
+        max_list: table.read("max_list", or.max_list, above_zero)?,
+        handshake_timeout: table.read("handshake_timeout", or.handshake_timeout, Value::duration_above_zero)?,
+        per_address: per_address(&mut table, or.per_address)?,
+        max_head: table.read("max_head", or.max_head, head)?,
+        header_timeout: table.read("header_timeout", or.header_timeout, Value::duration_above_zero)?,
+        idle_timeout: table.read("idle_timeout", or.idle_timeout, Value::duration_above_zero)?,
+        min_body_rate: table.read("min_body_rate", or.min_body_rate, Value::size)?,
+        stall_timeout: table.read("stall_timeout", or.stall_timeout, Value::duration_above_zero)?,
+        max_connections: table.read("max_connections", or.max_connections, count::<usize>)?,
+        max_in_flight: table.read("max_in_flight", or.max_in_flight, count::<u64>)?,
+        max_streams: table.read("max_streams", or.max_streams, streams)?,
+        max_control_frames: table.read("max_control_frames", or.max_control_frames, count::<u32>)?,
+        keep_alive: table.read("keep_alive", or.keep_alive, Value::duration)?,
     })
 }
 
-fn per_address(table: &mut Table<'_>) -> Result<PerSource, ConfigError> {
-    let rate = |text: &str| Rate::parse(text).ok().map(Rate::at_once);
-    Ok(PerSource { failures: table.read("failures_per_address", rate("60/min"), quota)?, ..PerSource::default() })
+fn count<T: TryFrom<u64>>(value: &Value<'_>) -> Result<T, ConfigError> {
+    within(value, value.number()?, (1, 10_000_000), "1 to 10000000")
+}
+
+/// A number that may be from the one to the other of `bounds`, which `form` says in words.
+fn within<T: TryFrom<u64>>(value: &Value<'_>, number: u64, bounds: (u64, u64), form: &str) -> Result<T, ConfigError> {
+    let number = Some(number).filter(|number| (bounds.0..=bounds.1).contains(number));
+    number.and_then(|number| T::try_from(number).ok()).ok_or_else(|| value.error(format!("must be {form}")))
+}
+
+fn per_address(table: &mut Table<'_>, or: PerSource) -> Result<PerSource, ConfigError> {
+    Ok(PerSource {
+        failures: table.read("failures_per_address", or.failures, quota)?,
+        connections: table.read("max_connections_per_address", or.connections, connections)?,
+        handshakes: table.read("handshakes_per_address", or.handshakes, quota)?,
+    })
+}
+
+fn connections(value: &Value<'_>) -> Result<Option<NonZeroU32>, ConfigError> {
+    if value.is_text() {
+        return value.parsed("\"unlimited\" or a number", |text| (text == UNLIMITED).then_some(None));
+    }
+    count(value).map(NonZeroU32::new)
 }
 
 fn quota(value: &Value<'_>) -> Result<Option<Quota>, ConfigError> {

@@ -110,7 +110,7 @@ impl Metrics {
         self.sum(|worker| worker.outcomes.get(outcome.index()).map_or(0, Tally::get))
     }
 
-    fn sum(&self, of: impl Fn(&WorkerMeters) -> u64) -> f64 {
+    pub(super) fn sum(&self, of: impl Fn(&WorkerMeters) -> u64) -> f64 {
         self.workers.iter().map(of).sum::<u64>() as f64
     }
 }

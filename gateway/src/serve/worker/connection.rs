@@ -2,11 +2,14 @@
 
 use super::Worker;
 use super::accept::Open;
-use super::ending::Ending;
+use super::frames::Frames;
+use super::line::{Line, Seen};
+use super::patience::Verdict;
+use super::vigil::Vigil;
 use crate::proxy::Door;
 use crate::proxy::reply::ReplyBody;
 use crate::proxy::ward::Watch;
-use crate::record::tls_version;
+use crate::record::{Limit, tls_version};
 use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
@@ -26,12 +29,12 @@ use tokio_rustls::TlsAcceptor;
 use tracing::debug;
 
 pub(super) async fn connection(open: Open, socket: TcpStream, peer: SocketAddr, secure: bool) {
-    let worker = &open.0;
+    let worker = &open.worker;
     if let Err(cause) = socket.set_nodelay(true) {
         return debug!(%peer, %cause, "a connection broke");
     }
     if !secure {
-        return http1(worker, socket, Rc::new(Door::new(peer, None))).await;
+        return http1(worker, socket, Rc::new(Door::new(peer, None, open.surplus))).await;
     }
     // boxed: the largest of the three would else be what each of them holds for as long as the connection
     let handshake = Box::pin(handshake(worker.shared.tls.load().server.clone(), socket, worker));
@@ -40,7 +43,7 @@ pub(super) async fn connection(open: Open, socket: TcpStream, peer: SocketAddr, 
         Err(cause) => return debug!(%peer, %cause, "no TLS handshake"),
     };
     let tls = stream.get_ref().1;
-    let door = Rc::new(Door::new(peer, Some(tls_version(tls.protocol_version()))));
+    let door = Rc::new(Door::new(peer, Some(tls_version(tls.protocol_version())), open.surplus));
     if tls.alpn_protocol() == Some(b"h2") {
         Box::pin(http2(worker, stream, door)).await;
     } else {
@@ -65,15 +68,21 @@ async fn handshake(server: Arc<ServerConfig>, socket: TcpStream, worker: &Worker
             let tls = stream.get_ref().1;
             handshakes.count(tls.protocol_version(), tls.negotiated_key_exchange_group().map(|group| group.name()));
         }
-        Err(cause) if cause.kind() == io::ErrorKind::TimedOut => handshakes.timed_out.add(1),
+        Err(cause) if cause.kind() == io::ErrorKind::TimedOut => {
+            handshakes.timed_out.add(1);
+            worker.gateway.recorder.meters().hit(Limit::Handshake);
+        }
         Err(_) => handshakes.failed.add(1),
     }
     shaken
 }
 
 async fn http1<S: AsyncRead + AsyncWrite + Unpin + 'static>(worker: &Rc<Worker>, stream: S, door: Rc<Door>) {
-    let served = worker.http1.serve_connection(TokioIo::new(stream), service(worker, door.clone()));
-    serve(worker, &door, pin!(served), |served| served.graceful_shutdown()).await;
+    let seen = Rc::new(Seen::default());
+    let line = TokioIo::new(Line::http1(stream, &seen));
+    let served = worker.http1.serve_connection(line, service(worker, door.clone()));
+    let vigil = Vigil::new(worker, &door, seen, false);
+    serve(worker, vigil, pin!(served), |served| served.graceful_shutdown()).await;
 }
 
 /// What hyper calls for each request.
@@ -87,43 +96,52 @@ fn service(
 }
 
 async fn http2(worker: &Rc<Worker>, stream: Tls, door: Rc<Door>) {
-    let served = worker.http2.serve_connection(TokioIo::new(stream), service(worker, door.clone()));
-    serve(worker, &door, pin!(served), |served| served.graceful_shutdown()).await;
+    let seen = Rc::new(Seen::default());
+    let frames = Frames::new(worker.shared.limits.max_control_frames, worker.header_list, worker.clock.now());
+    let line = TokioIo::new(Line::http2(stream, &seen, frames, &worker.clock));
+    let served = worker.http2.serve_connection(line, service(worker, door.clone()));
+    let vigil = Vigil::new(worker, &door, seen, true);
+    serve(worker, vigil, pin!(served), |served| served.graceful_shutdown()).await;
 }
 
-/// Serves a connection to its end; `finish` tells it that the worker finishes. Over HTTP/1.1 it is also what sends the
+/// Serves a connection to its end; `finish` tells it that it has to end well. Over HTTP/1.1 it is also what sends the
 /// replies, and ends with one that has to end and is not read; over h2 each stream is a task of its own, see [`super::local`].
 async fn serve<C: Future<Output = hyper::Result<()>>>(
     worker: &Worker,
-    door: &Door,
+    mut vigil: Vigil<'_>,
     mut served: Pin<&mut C>,
     finish: impl Fn(Pin<&mut C>),
 ) {
-    let (mut ending, mut watch) = (Ending::new(worker, door), Watch::default());
+    let (turn, clock) = (&worker.gateway.turn, &worker.clock);
+    let mut watch = Watch::default();
     let ended = poll_fn(|cx| {
-        if ending.poll(cx) {
+        if vigil.must_finish(cx) {
             finish(served.as_mut());
         }
+        turn.begin();
         let mut polled = served.as_mut().poll(cx);
         // a first request that was just read is told at once that it is also the last
-        if polled.is_pending() && ending.poll(cx) {
+        if polled.is_pending() && vigil.must_finish(cx) {
             finish(served.as_mut());
             polled = served.as_mut().poll(cx);
         }
-        if polled.is_pending() && watch.poll(&worker.gateway.handover, &worker.clock, cx).is_ready() {
-            debug!(peer = %door.peer, "a connection is closed: its key has ended and its client does not read");
+        if polled.is_ready() {
+            return polled;
+        }
+        if watch.poll(&turn.handover, clock, cx).is_ready() {
+            debug!("a connection is closed: its key has ended and its client does not read");
             return Poll::Ready(Ok(()));
         }
-        polled
-    });
-    note(worker, door, ended.await);
-}
-
-fn note(worker: &Worker, door: &Door, ended: hyper::Result<()>) {
-    if let Err(cause) = ended {
-        if cause.is_parse() {
-            worker.gateway.recorder.meters().heads_refused.add(1);
+        match vigil.look(cx) {
+            Verdict::Wait => Poll::Pending,
+            Verdict::Leave => {
+                finish(served.as_mut());
+                served.as_mut().poll(cx)
+            }
+            Verdict::Slow => turn.overdue(|| served.as_mut().poll(cx)),
+            Verdict::End(_) => Poll::Ready(Ok(())),
         }
-        debug!(peer = %door.peer, %cause, "a connection broke");
-    }
+    });
+    let ended = ended.await;
+    vigil.note(&ended);
 }

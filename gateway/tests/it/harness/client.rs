@@ -2,9 +2,11 @@
 
 mod http1;
 mod http2;
+pub(crate) mod raw2;
 
 pub(crate) use http1::Http1;
 pub(crate) use http2::{Http2, Stream};
+pub(crate) use raw2::Raw2;
 
 use super::deadline::within;
 use super::fields::Fields;

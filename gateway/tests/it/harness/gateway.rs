@@ -2,7 +2,7 @@
 
 use super::audit;
 use super::certificates::Certificates;
-use super::client::{Client, Http1, Http2, Protocol};
+use super::client::{Client, Http1, Http2, Protocol, Raw2};
 use super::deadline::within;
 use super::key::Key;
 use super::log::Log;
@@ -10,7 +10,7 @@ use super::manager::ServiceManager;
 use super::secrets;
 use super::setup::{Setup, Upstream};
 use super::{Ask, Reply};
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, prlimit};
 use rustls::pki_types::ServerName;
 use rustls::version::{TLS12, TLS13};
 use rustls::{ClientConfig, SupportedProtocolVersion};
@@ -164,6 +164,13 @@ impl Gateway {
         kill_process(self.running.as_ref().expect("it runs").pid, signal).expect("it runs");
     }
 
+    /// How many files it may have open from now on.
+    pub(crate) fn limit_files(&self, most: u64) {
+        let limit = Rlimit { current: Some(most), maximum: getrlimit(Resource::Nofile).maximum };
+        let pid = self.running.as_ref().expect("it runs").pid;
+        prlimit(Some(pid), Resource::Nofile, limit).expect("a limit");
+    }
+
     /// Waits until the process has ended by itself; gives its exit code.
     pub(crate) async fn exited(&mut self) -> i32 {
         self.log.ended("the process ends").await;
@@ -211,6 +218,16 @@ impl Gateway {
     pub(crate) async fn http2(&self) -> Http2 {
         let io = self.tls(&["h2"], &[&TLS13, &TLS12]).await.expect("a TLS connection");
         Http2::new(io, self.authority()).await
+    }
+
+    /// A connection over h2 on which a test writes the frames.
+    pub(crate) async fn raw2(&self) -> Raw2 {
+        Raw2::new(self.tls(&["h2"], &[&TLS13, &TLS12]).await.expect("a TLS connection")).await
+    }
+
+    /// How often somebody ran into a limit.
+    pub(crate) async fn hits(&self, limit: &str) -> f64 {
+        self.metric(&format!("gateway_limit_hits_total{{limit=\"{limit}\"}}")).await.expect("a limit")
     }
 
     /// A connection over `protocol`.

@@ -1,0 +1,103 @@
+//! The limits of `[limits]` as metrics name them.
+
+use crate::reject::Reject;
+
+/// A limit that somebody ran into.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Limit {
+    /// `handshake_timeout`
+    Handshake,
+    /// `max_head`, where it ends the connection or refuses the request.
+    Head,
+    /// `header_timeout`
+    HeaderTime,
+    /// `idle_timeout`
+    Idle,
+    /// `max_body`
+    Body,
+    /// `min_body_rate`
+    BodyRate,
+    /// `stall_timeout`
+    Stall,
+    /// `max_connections`
+    Connections,
+    /// `max_in_flight`
+    InFlight,
+    /// `max_streams`
+    Streams,
+    /// `max_control_frames`
+    ControlFrames,
+    /// What the h2 library does not bear: endless headers, resets that a client provokes, frames without end.
+    Flood,
+    /// Open files of the process.
+    Files,
+    /// `max_connections_per_address`
+    ConnectionsPerAddress,
+    /// `handshakes_per_address`
+    HandshakesPerAddress,
+}
+
+impl Limit {
+    /// All of them, in the order of their declaration.
+    pub const ALL: [Limit; 15] = [
+        Limit::Handshake,
+        Limit::Head,
+        Limit::HeaderTime,
+        Limit::Idle,
+        Limit::Body,
+        Limit::BodyRate,
+        Limit::Stall,
+        Limit::Connections,
+        Limit::InFlight,
+        Limit::Streams,
+        Limit::ControlFrames,
+        Limit::Flood,
+        Limit::Files,
+        Limit::ConnectionsPerAddress,
+        Limit::HandshakesPerAddress,
+    ];
+
+    /// The word in metrics: the member of `[limits]` where there is one.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Limit::Handshake => "handshake_timeout",
+            Limit::Head => "max_head",
+            Limit::HeaderTime => "header_timeout",
+            Limit::Idle => "idle_timeout",
+            Limit::Body => "max_body",
+            Limit::BodyRate => "min_body_rate",
+            Limit::Stall => "stall_timeout",
+            Limit::Connections => "max_connections",
+            Limit::InFlight => "max_in_flight",
+            Limit::Streams => "max_streams",
+            Limit::ControlFrames => "max_control_frames",
+            Limit::Flood => "h2_flood",
+            Limit::Files => "open_files",
+            Limit::ConnectionsPerAddress => "max_connections_per_address",
+            Limit::HandshakesPerAddress => "handshakes_per_address",
+        }
+    }
+
+    /// The limit that a refusal means. Those with more than one reason are counted where the reason is known.
+    pub(super) const fn of(reject: Reject) -> Option<Self> {
+        if matches!(reject, Reject::BodyTooLarge) {
+            Some(Limit::Body)
+        } else if matches!(reject, Reject::TooManyFields) {
+            Some(Limit::Head)
+        } else {
+            None
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_lists_each_limit_once_at_its_index() {
+        for (index, limit) in Limit::ALL.into_iter().enumerate() {
+            assert_eq!(limit as usize, index);
+        }
+    }
+}

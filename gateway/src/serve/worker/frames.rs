@@ -1,0 +1,261 @@
+//! The frames that an h2 client sends: only their heads are read, and those that ask for nothing are counted.
+//!
+//! The h2 library answers each of them at once and never tires of it: a client that opens streams and resets them, or sends
+//! PING, SETTINGS or PRIORITY without end, makes the gateway work for nothing (CVE-2023-44487, CVE-2019-9512, CVE-2019-9515).
+//! What it does bound itself are headers without end, resets of streams that nobody took yet and those that a client provokes.
+
+use crate::clock::{Clock, Tick};
+use tokio::io::ReadBuf;
+
+/// The client's first bytes (RFC 9113, section 3.4).
+const PREFACE: u32 = 24;
+const HEAD: usize = 9;
+/// What a frame costs of the budget, to which each tick gives one for each frame that a second may have: there are ten
+/// ticks in a second.
+const COST: u32 = 10;
+/// For how many ticks the budget fills up when no frame comes: ten seconds.
+const FULL: u32 = 100;
+
+const DATA: u8 = 0x0;
+const HEADERS: u8 = 0x1;
+const CONTINUATION: u8 = 0x9;
+const WINDOW_UPDATE: u8 = 0x8;
+const END_HEADERS: u8 = 0x4;
+
+/// Follows the frames of one connection.
+#[derive(Debug)]
+pub(super) struct Frames {
+    head: [u8; HEAD],
+    /// Bytes of the head that have come.
+    have: u8,
+    /// Bytes of the payload that are still to come; before the first frame, of the preface.
+    left: u32,
+    /// Whether a header block has begun that is not whole.
+    open: bool,
+    /// How many frames and whole header blocks there were, and how many of them opened a stream.
+    whole: u32,
+    opened: u32,
+    budget: u32,
+    rate: u32,
+    filled: Tick,
+    /// Fields of the farewell, and how many of its bytes were given, once the client is told to go.
+    fields: u32,
+    given: Option<usize>,
+}
+
+impl Frames {
+    /// For a connection that may send `rate` frames a second that ask for nothing, and header lists of `list` bytes.
+    pub(super) fn new(rate: u32, list: u32, now: Tick) -> Self {
+        let budget = rate.saturating_mul(FULL);
+        let fields = list.saturating_mul(BORNE) / FIELD_SIZE + 2;
+        Self {
+            head: [0; HEAD],
+            have: 0,
+            left: PREFACE,
+            open: false,
+            whole: 0,
+            opened: 0,
+            budget,
+            rate,
+            filled: now,
+            fields,
+            given: None,
+        }
+    }
+
+    /// Looks at what has come. Where the client has to be told to go: behind the last whole frame that it may send.
+    pub(super) fn pass(&mut self, mut bytes: &[u8], clock: &Clock) -> Option<usize> {
+        let all = bytes.len();
+        while !bytes.is_empty() {
+            if self.left > 0 {
+                let skipped = bytes.len().min(self.left as usize);
+                self.left -= skipped as u32;
+                bytes = bytes.get(skipped..).unwrap_or_default();
+                if self.left > 0 {
+                    break;
+                }
+            } else {
+                let (byte, rest) = bytes.split_first()?;
+                if let Some(place) = self.head.get_mut(usize::from(self.have)) {
+                    *place = *byte;
+                }
+                self.have += 1;
+                bytes = rest;
+                if usize::from(self.have) < HEAD {
+                    continue;
+                }
+                let [a, b, c, ..] = self.head;
+                self.left = u32::from_be_bytes([0, a, b, c]);
+                if self.left > 0 {
+                    continue;
+                }
+            }
+            if self.ends(clock) {
+                return Some(all - bytes.len());
+            }
+        }
+        None
+    }
+
+    /// A frame, or the preface, is whole. True if it was one too many.
+    fn ends(&mut self, clock: &Clock) -> bool {
+        if self.have == 0 {
+            return false;
+        }
+        self.have = 0;
+        let [_, _, _, kind, flags, ..] = self.head;
+        if matches!(kind, HEADERS | CONTINUATION) {
+            self.open = flags & END_HEADERS == 0;
+            self.opened = self.opened.wrapping_add(u32::from(kind == HEADERS));
+        }
+        if !self.open {
+            self.whole = self.whole.wrapping_add(1);
+        }
+        let asks = matches!(kind, DATA | HEADERS | CONTINUATION | WINDOW_UPDATE);
+        !asks && !self.spend(clock)
+    }
+
+    /// Counts a frame that asks for nothing; false if it may not come.
+    fn spend(&mut self, clock: &Clock) -> bool {
+        let now = clock.now();
+        if self.filled != now {
+            let back = clock.since(self.filled).count().saturating_mul(self.rate);
+            self.budget = self.budget.saturating_add(back).min(self.rate.saturating_mul(FULL));
+            self.filled = now;
+        }
+        let left = self.budget.checked_sub(COST);
+        self.budget = left.unwrap_or_default();
+        if left.is_none() {
+            self.given = Some(0);
+        }
+        left.is_some()
+    }
+
+    /// The number of the frame or header block that has begun and is not whole, data aside.
+    pub(super) fn begun(&self) -> Option<u32> {
+        let [_, _, _, kind, ..] = self.head;
+        let rests = !self.open && (self.have == 0 && self.left == 0 || usize::from(self.have) == HEAD && kind == DATA);
+        (!rests).then_some(self.whole)
+    }
+
+    /// How many streams were opened since this was last asked; trailers count as one.
+    pub(super) fn opened(&mut self) -> u32 {
+        std::mem::take(&mut self.opened)
+    }
+
+    /// Whether the client is told to go.
+    pub(super) fn has_ended(&self) -> bool {
+        self.given.is_some()
+    }
+
+    /// Lets the library tell the client to go: it reads, as if the client had sent it, a request whose header list is so
+    /// large that it answers with GOAWAY (ENHANCE_YOUR_CALM), and then the end. There is no other way to its GOAWAY.
+    pub(super) fn farewell(&mut self, buf: &mut ReadBuf<'_>) {
+        let mut given = self.given.unwrap_or_default();
+        while given < HEAD + self.fields as usize && buf.remaining() > 0 {
+            buf.put_slice(&[farewell_byte(given, self.fields)]);
+            given += 1;
+        }
+        self.given = Some(given);
+    }
+}
+
+/// How many times the largest header list the library bears before it ends the connection.
+const BORNE: u32 = 4;
+/// `accept-encoding: gzip, deflate` by its place in HPACK's static table, and what it counts (RFC 7541, section 4.1).
+const FIELD: u8 = 0x90;
+const FIELD_SIZE: u32 = 60;
+
+fn farewell_byte(at: usize, fields: u32) -> u8 {
+    let [_, a, b, c] = fields.to_be_bytes();
+    // HEADERS with END_STREAM and END_HEADERS on the last stream that there can be
+    let head = [a, b, c, HEADERS, 0x5, 0x7f, 0xff, 0xff, 0xff];
+    head.get(at).copied().unwrap_or(FIELD)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn frame(kind: u8, flags: u8, length: usize) -> Vec<u8> {
+        let [.., a, b, c] = length.to_be_bytes();
+        [&[a, b, c, kind, flags, 0, 0, 0, 1][..], &vec![0; length]].concat()
+    }
+
+    fn preface() -> Vec<u8> {
+        vec![b'P'; PREFACE as usize]
+    }
+
+    proptest! {
+        #[test]
+        fn however_it_is_cut_the_frame_that_is_too_many_is_found(
+            cuts in prop::collection::vec(1usize..40, 1..200),
+            kinds in prop::collection::vec((0u8..12, 0usize..30), 1..60),
+        ) {
+            let rate = 1;
+            let (mut stream, mut counted, mut end) = (preface(), 0, None);
+            for (kind, length) in kinds {
+                stream.extend(frame(kind, END_HEADERS, length));
+                counted += u32::from(!matches!(kind, DATA | HEADERS | CONTINUATION | WINDOW_UPDATE));
+                if counted > rate * FULL / COST {
+                    end.get_or_insert(stream.len());
+                }
+            }
+            let clock = Clock::new();
+            let mut frames = Frames::new(rate, 1000, clock.now());
+            let (mut at, mut found) = (0, None);
+            for cut in cuts.into_iter().cycle() {
+                let piece = &stream[at..stream.len().min(at + cut)];
+                if let Some(here) = frames.pass(piece, &clock) {
+                    found = Some(at + here);
+                    break;
+                }
+                at += piece.len();
+                if at == stream.len() {
+                    break;
+                }
+            }
+            prop_assert_eq!(found, end);
+            prop_assert!(found.is_some() || frames.begun().is_none());
+        }
+    }
+
+    #[test]
+    fn a_header_block_is_one_thing_until_it_is_whole_and_data_is_nothing() {
+        let clock = Clock::new();
+        let mut frames = Frames::new(1, 1000, clock.now());
+        let mut pass = |bytes: &[u8]| {
+            assert_eq!(frames.pass(bytes, &clock), None);
+            frames.begun()
+        };
+        assert!(pass(b"PRI").is_some());
+        assert_eq!(pass(&preface()[3..]), None);
+        let one = pass(&frame(HEADERS, 0, 3)).expect("a block has begun");
+        assert_eq!(pass(&frame(CONTINUATION, 0, 0)), Some(one));
+        assert_eq!(pass(&frame(CONTINUATION, END_HEADERS, 5)[..10]), Some(one));
+        assert_eq!(pass(&[0; 4]), None);
+        assert_eq!(pass(&frame(DATA, 0, 5)[..11]), None);
+        assert_eq!(pass(&[0; 3]), None);
+        assert!(pass(&frame(HEADERS, END_HEADERS, 5)[..11]).is_some_and(|other| other != one));
+    }
+
+    #[test]
+    fn the_farewell_is_one_frame_in_as_many_pieces_as_it_takes() {
+        let mut frames = Frames::new(1, 24 << 10, Clock::new().now());
+        let mut all = Vec::new();
+        loop {
+            let mut room = [0; 100];
+            let mut buf = ReadBuf::new(&mut room);
+            frames.farewell(&mut buf);
+            if buf.filled().is_empty() {
+                break;
+            }
+            all.extend_from_slice(buf.filled());
+        }
+        let length = u32::from_be_bytes([0, all[0], all[1], all[2]]);
+        assert_eq!((all.len(), all[3]), (HEAD + length as usize, HEADERS));
+        assert!(length * FIELD_SIZE > 4 * (24 << 10));
+        assert!(all[HEAD..].iter().all(|byte| *byte == FIELD));
+    }
+}

@@ -1,0 +1,120 @@
+//! A connection's bytes as they pass between the socket and hyper: what they tell of the peer's doings.
+
+use super::frames::Frames;
+use crate::clock::Clock;
+use std::cell::Cell;
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, ready};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+/// What was seen of a connection. The connection's task reads it while hyper holds the [`Line`].
+#[derive(Debug, Default)]
+pub(super) struct Seen {
+    /// Something has begun that should soon be whole. Over HTTP/1.1: bytes have come. Over h2: a frame or header block that
+    /// is not data, by its number.
+    pub(super) begun: Cell<Option<u32>>,
+    /// The peer takes nothing at present.
+    pub(super) blocked: Cell<bool>,
+    /// It has taken something since this was last reset.
+    pub(super) moved: Cell<bool>,
+    /// It sent more frames that ask for nothing than it may.
+    pub(super) flooded: Cell<bool>,
+    /// How many streams it has opened over h2 since this was last reset.
+    pub(super) opened: Cell<u32>,
+}
+
+/// A connection that is looked at.
+pub(super) struct Line<S> {
+    io: S,
+    seen: Rc<Seen>,
+    h2: Option<Box<(Frames, Clock)>>,
+}
+
+impl<S> Line<S> {
+    /// For HTTP/1.1.
+    pub(super) fn http1(io: S, seen: &Rc<Seen>) -> Self {
+        Self { io, seen: seen.clone(), h2: None }
+    }
+
+    /// For h2.
+    pub(super) fn http2(io: S, seen: &Rc<Seen>, frames: Frames, clock: &Clock) -> Self {
+        Self { io, seen: seen.clone(), h2: Some(Box::new((frames, clock.clone()))) }
+    }
+
+    fn wrote<T>(&self, polled: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+        if polled.is_pending() {
+            self.seen.blocked.set(true);
+        } else {
+            self.seen.blocked.set(false);
+            self.seen.moved.set(true);
+        }
+        polled
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Line<S> {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let line = &mut *self;
+        let Some((frames, clock)) = line.h2.as_deref_mut() else {
+            let before = buf.filled().len();
+            ready!(Pin::new(&mut line.io).poll_read(cx, buf))?;
+            if buf.filled().len() > before {
+                line.seen.begun.set(Some(0));
+            }
+            return Poll::Ready(Ok(()));
+        };
+        if frames.has_ended() {
+            frames.farewell(buf);
+            return Poll::Ready(Ok(()));
+        }
+        let before = buf.filled().len();
+        ready!(Pin::new(&mut line.io).poll_read(cx, buf))?;
+        let flood = frames.pass(buf.filled().get(before..).unwrap_or_default(), clock);
+        line.seen.begun.set(frames.begun());
+        line.seen.opened.set(line.seen.opened.get() + frames.opened());
+        if let Some(at) = flood {
+            line.seen.flooded.set(true);
+            buf.set_filled(before + at);
+            frames.farewell(buf);
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Line<S> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let polled = Pin::new(&mut self.io).poll_write(cx, bytes);
+        self.wrote(polled)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let polled = Pin::new(&mut self.io).poll_write_vectored(cx, bytes);
+        self.wrote(polled)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.io.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let polled = Pin::new(&mut self.io).poll_flush(cx);
+        if polled.is_pending() {
+            self.seen.blocked.set(true);
+        }
+        polled
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let polled = Pin::new(&mut self.io).poll_shutdown(cx);
+        if polled.is_pending() {
+            self.seen.blocked.set(true);
+        }
+        polled
+    }
+}

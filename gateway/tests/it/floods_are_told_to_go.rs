@@ -1,0 +1,167 @@
+//! An h2 client that sends frames only to make the gateway work is told to go (GOAWAY, ENHANCE_YOUR_CALM), and nobody else
+//! notices: streams that are opened and reset (CVE-2023-44487), resets that the client provokes (CVE-2025-8671), headers
+//! without end (VU#421664), PING, SETTINGS and PRIORITY (CVE-2019-9512, -9515, -9513), data in crumbs (CVE-2019-9518).
+
+use crate::harness::origin::ok;
+use crate::harness::raw2::{
+    CONTINUATION, DATA, END_HEADERS, END_STREAM, ENHANCE_YOUR_CALM, HEADERS, PING, PRIORITY, RST_STREAM, SETTINGS,
+    WINDOW_UPDATE, block, frame, request,
+};
+use crate::harness::{Ask, Gateway, Origin, eventually};
+
+/// Floods the gateway with what `piece` makes of 0, 1, 2..; `limit` is what counts it.
+async fn flood(limit: &str, piece: impl FnMut(u32) -> Vec<u8> + Send + 'static) -> Origin {
+    let origin = Origin::answering(|_| ok("{}")).await;
+    let gateway = Gateway::before(&origin).settings("workers = 1\n[log]\nlevel = \"info\"").start().await;
+    let mut other = gateway.http2().await;
+    other.ask(&Ask::ping().key(&gateway.key().secret)).await.with(200);
+    let (code, debug) = gateway.raw2().await.flood(piece).await;
+    assert_eq!(code, ENHANCE_YOUR_CALM, "{debug}");
+    eventually("it is counted", async || (gateway.hits(limit).await == 1.0).then_some(())).await;
+    other.ask(&Ask::ping().key(&gateway.key().secret)).await.with(200);
+    origin
+}
+
+fn stream(n: u32) -> u32 {
+    2 * n + 1
+}
+
+fn get(n: u32) -> Vec<u8> {
+    frame(HEADERS, END_STREAM | END_HEADERS, stream(n), &block(&request("GET", "/mcp")))
+}
+
+#[tokio::test]
+async fn streams_that_are_opened_and_reset() {
+    // many at once are never looked at; the library has enough of them first
+    let origin = flood("h2_flood", |n| {
+        (0..100)
+            .flat_map(|i| [get(n * 100 + i), frame(RST_STREAM, 0, stream(n * 100 + i), &[0, 0, 0, 8])].concat())
+            .collect()
+    })
+    .await;
+    assert_eq!(origin.requests().len(), 2, "nothing of it was forwarded");
+}
+
+#[tokio::test]
+async fn streams_that_are_reset_once_they_are_answered() {
+    let origin = Origin::answering(|_| ok("{}")).await;
+    let gateway = Gateway::before(&origin).settings("[limits]\nmax_control_frames = 1").start().await;
+    let mut raw = gateway.raw2().await;
+    for n in 0..12 {
+        raw.offer(&get(n)).await;
+        loop {
+            match raw.next().await.expect("a reply") {
+                head if head.kind == HEADERS => break,
+                frame => assert!(![RST_STREAM, crate::harness::raw2::GOAWAY].contains(&frame.kind), "{frame:?}"),
+            }
+        }
+        raw.offer(&frame(RST_STREAM, 0, stream(n), &[0, 0, 0, 8])).await;
+        if n == 8 {
+            break; // with the SETTINGS at the start, ten
+        }
+    }
+    let (code, _) = raw.flood(|_| frame(RST_STREAM, 0, 1, &[0, 0, 0, 8])).await;
+    assert_eq!((code, gateway.hits("max_control_frames").await), (ENHANCE_YOUR_CALM, 1.0));
+}
+
+#[tokio::test]
+async fn resets_that_are_provoked() {
+    flood("h2_flood", |n| {
+        let post = frame(HEADERS, END_HEADERS, stream(n), &block(&request("POST", "/mcp")));
+        [post, frame(WINDOW_UPDATE, 0, stream(n), &[0x7f, 0xff, 0xff, 0xff])].concat()
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn headers_without_end() {
+    flood("h2_flood", |n| match n {
+        0 => frame(HEADERS, END_STREAM, 1, &block(&request("GET", "/mcp"))),
+        n => frame(CONTINUATION, 0, 1, &block(&[(&format!("x-{n}"), "y")])),
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn headers_without_end_that_are_empty() {
+    flood("h2_flood", |n| match n {
+        0 => frame(HEADERS, END_STREAM, 1, &block(&request("GET", "/mcp"))),
+        _ => frame(CONTINUATION, 0, 1, &[]),
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn settings() {
+    flood("max_control_frames", |_| frame(SETTINGS, 0, 0, &[])).await;
+}
+
+#[tokio::test]
+async fn pings() {
+    flood("max_control_frames", |n| frame(PING, 0, 0, &u64::from(n).to_be_bytes())).await;
+}
+
+#[tokio::test]
+async fn priorities() {
+    flood("max_control_frames", |n| frame(PRIORITY, 0, stream(n), &[0, 0, 0, 0, 1])).await;
+}
+
+#[tokio::test]
+async fn frames_that_nobody_knows() {
+    flood("max_control_frames", |_| frame(0xfe, 0, 0, &[])).await;
+}
+
+#[tokio::test]
+async fn data_in_crumbs() {
+    flood("h2_flood", |n| match n {
+        0 => frame(HEADERS, END_HEADERS, 1, &block(&request("POST", "/mcp"))),
+        _ => frame(DATA, 0, 1, &[]),
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_header_list_that_is_too_large_is_431_and_one_that_is_far_too_large_ends_the_connection() {
+    let origin = Origin::answering(|_| ok("{}")).await;
+    let gateway = Gateway::before(&origin).settings("[limits]\nmax_head = \"8KiB\"").start().await;
+    let mut raw = gateway.raw2().await;
+    let value = "x".repeat(7 * 1024);
+    let mut fields = request("GET", "/mcp");
+    fields.push(("x-long", &value));
+    raw.offer(&frame(HEADERS, END_STREAM | END_HEADERS, 1, &block(&fields))).await;
+    let head = loop {
+        let frame = raw.next().await.expect("an answer");
+        if frame.kind == HEADERS {
+            break frame;
+        }
+    };
+    assert_eq!(head.payload, [0x48, 0x83, 0x69, 0x90, 0xff], "`:status: 431`, Huffman-coded");
+    // `accept-encoding: gzip, deflate` a thousand times, in a thousand bytes
+    let bomb = [block(&request("GET", "/mcp")), vec![0x90; 1000]].concat();
+    let (code, debug) = raw.flood(move |n| frame(HEADERS, END_STREAM | END_HEADERS, stream(n + 1), &bomb)).await;
+    assert_eq!(code, ENHANCE_YOUR_CALM, "{debug}");
+    assert_eq!(origin.requests().len(), 0);
+}
+
+#[tokio::test]
+async fn streams_beyond_those_that_may_be_open_are_refused() {
+    let origin = Origin::start().await;
+    let gateway = Gateway::before(&origin).settings("workers = 1\n[limits]\nmax_streams = 3").start().await;
+    let mut raw = gateway.raw2().await;
+    let mut fields = request("GET", "/mcp");
+    fields.push(("x-api-key", &gateway.key().secret));
+    let asks: Vec<u8> =
+        (0..5).flat_map(|n| frame(HEADERS, END_STREAM | END_HEADERS, stream(n), &block(&fields))).collect();
+    raw.offer(&asks).await;
+    let mut refused = Vec::new();
+    while refused.len() < 2 {
+        let frame = raw.next().await.expect("frames");
+        if frame.kind == RST_STREAM {
+            assert_eq!(frame.payload, [0, 0, 0, 7], "REFUSED_STREAM");
+            refused.push(frame.stream);
+        }
+    }
+    assert_eq!(refused, [7, 9]);
+    let _open = (origin.next().await, origin.next().await, origin.next().await);
+    eventually("they are counted", async || (gateway.hits("max_streams").await == 2.0).then_some(())).await;
+}

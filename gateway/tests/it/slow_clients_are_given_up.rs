@@ -1,0 +1,168 @@
+//! Whoever takes a connection and gives nothing for it is given up: a head that does not end, a connection that brings no
+//! request, a body that comes too slowly, a reply that is not taken. Each has its own time; none of them touches a request
+//! that waits for the backend.
+
+use crate::harness::origin::ok;
+use crate::harness::raw2::{HEADERS, block, frame, request};
+use crate::harness::{Ask, Client, Gateway, Http1, Http2, Origin, Piece, Protocol, eventually};
+use tokio::net::TcpSocket;
+
+async fn started(limits: &str) -> (Origin, Gateway) {
+    let origin = Origin::start().await;
+    let gateway = Gateway::before(&origin).settings(&format!("workers = 1\n[limits]\n{limits}")).start().await;
+    (origin, gateway)
+}
+
+async fn counted(gateway: &Gateway, limit: &str, times: f64) {
+    eventually(format!("{limit} is counted"), async || (gateway.hits(limit).await == times).then_some(())).await;
+}
+
+#[tokio::test]
+async fn a_head_that_does_not_end() {
+    let (origin, gateway) = started("header_timeout = \"300ms\"\nidle_timeout = \"1h\"").await;
+    // one that waits for the backend, and one that has had its answer: they stay
+    let (mut waiting, mut idle) = (gateway.http1().await, gateway.http1().await);
+    waiting.open(&Ask::ping().key(&gateway.key().secret)).await;
+    let mut exchange = origin.next().await;
+    exchange.body().await;
+    idle.ask(&Ask::get("/none")).await.with(404);
+
+    let mut first = gateway.http1().await;
+    first.send("POST /mcp HTTP/1.1\r\nhost: local").await;
+    first.closed("its first head does not end").await;
+    let mut second = gateway.http1().await;
+    second.ask(&Ask::get("/none")).await.with(404);
+    second.send("P").await;
+    second.closed("its second head does not end").await;
+    let mut frames = gateway.raw2().await;
+    frames.offer(&frame(HEADERS, 0, 1, &block(&request("GET", "/mcp")))).await;
+    while frames.next().await.is_some() {}
+    let mut crumbs = gateway.raw2().await;
+    crumbs.offer(&frame(HEADERS, 4, 1, &block(&request("GET", "/mcp")))[..12]).await;
+    while crumbs.next().await.is_some() {}
+    counted(&gateway, "header_timeout", 4.0).await;
+
+    idle.ask(&Ask::get("/none")).await.with(404);
+    exchange.send(ok("{}")).await;
+    waiting.reply().await.with(200);
+}
+
+#[tokio::test]
+async fn a_connection_without_requests() {
+    let (origin, gateway) = started("header_timeout = \"300ms\"\nidle_timeout = \"300ms\"").await;
+    let (mut waiting, mut streams) = (gateway.http1().await, gateway.http2().await);
+    let ask = Ask::ping().key(&gateway.key().secret);
+    waiting.open(&ask).await;
+    let mut first = origin.next().await;
+    first.body().await;
+    let stream = streams.open(&ask).await;
+    let mut second = origin.next().await;
+    second.body().await;
+
+    gateway.http1().await.closed("it never asked").await;
+    let mut asked = gateway.http1().await;
+    asked.ask(&Ask::get("/none")).await.with(404);
+    asked.closed("it asks no more").await;
+    let mut frames = gateway.http2().await;
+    frames.ask(&Ask::get("/none")).await.with(404);
+    frames.told_to_go_away().await;
+    frames.closed().await;
+    let silent = gateway.tls(&["h2"], &[&rustls::version::TLS13]).await.unwrap();
+    let mut silent = Http1::new(silent, String::new());
+    silent.everything().await;
+    counted(&gateway, "idle_timeout", 4.0).await;
+
+    first.send(ok("1")).await;
+    second.send(ok("2")).await;
+    waiting.reply().await.with(200);
+    crate::harness::client::Incoming::Two(stream).reply().await.with(200);
+}
+
+#[tokio::test]
+async fn a_body_that_comes_too_slowly() {
+    let (origin, gateway) = started("min_body_rate = \"64KiB\"").await;
+    let ask =
+        |length: usize| Ask::new("POST", "/mcp").key(&gateway.key().secret).field("content-length", length.to_string());
+    // one that is read whole, one that is passed on as it comes, over both protocols
+    let (mut h1, mut long1) = (gateway.http1().await, gateway.http1().await);
+    let (mut h2, mut long2) = (gateway.http2().await, gateway.http2().await);
+    h1.send_head(&ask(1000)).await;
+    h1.send("{").await;
+    long1.send_head(&ask(1_000_000)).await;
+    let mut third = h2.open_head(&ask(1000)).await;
+    third.send("{").await;
+    let mut fourth = long2.open_head(&ask(1_000_000)).await;
+    fourth.send("{").await;
+    assert!(h1.reply().await.refuses(400, -32600, serde_json::Value::Null).contains("body"));
+    h1.closed("its body is not whole").await;
+    assert_eq!(long1.reply().await.status, 400);
+    assert_eq!(third.head().await.0, 400);
+    assert_eq!(fourth.head().await.0, 400);
+    counted(&gateway, "min_body_rate", 4.0).await;
+    let (mut one, mut two) = (origin.next().await, origin.next().await);
+    assert!(!one.body_is_whole().await && !two.body_is_whole().await, "nothing passes for whole");
+    assert_eq!(origin.requests().len(), 2, "what is read whole was never forwarded");
+}
+
+#[tokio::test]
+async fn a_reply_that_is_not_taken() {
+    for protocol in Protocol::BOTH {
+        let (origin, gateway) = started("stall_timeout = \"300ms\"").await;
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.set_recv_buffer_size(64 * 1024).unwrap();
+        let io = gateway.tls_over(socket.connect(gateway.public).await.unwrap(), protocol).await.unwrap();
+        let mut client = match protocol {
+            Protocol::Http1 => Client::One(Http1::new(io, gateway.authority())),
+            Protocol::Http2 => Client::Two(Http2::new(io, gateway.authority()).await),
+        };
+        let ask = Ask::ping().key(&gateway.key().secret);
+        let mut incoming = client.open(&ask).await;
+        let mut exchange = origin.next().await;
+        exchange.body().await;
+        exchange.stream().await;
+        incoming.head().await;
+        // nobody reads: at last the gateway gives up both ends
+        let event = format!("data: {}\n\n", "x".repeat(64 * 1024));
+        let chunk = format!("{:x}\r\n{event}\r\n", event.len());
+        while exchange.offer(&chunk).await.is_ok() {}
+        counted(&gateway, "stall_timeout", 1.0).await;
+        let line = gateway.audited(1).await.remove(0);
+        assert_eq!((&line["outcome"], &line["end"]), (&"relayed".into(), &"stalled".into()), "{line}");
+        assert!(!incoming.rest().await.1, "what was sent is not whole");
+        drop(incoming);
+        if let Client::Two(client) = &mut client {
+            // the other streams of the connection go on
+            let stream = client.open(&ask).await;
+            let mut exchange = origin.next().await;
+            exchange.body().await;
+            exchange.send(ok("{}")).await;
+            crate::harness::client::Incoming::Two(stream).reply().await.with(200);
+        }
+    }
+}
+
+#[tokio::test]
+async fn one_that_waits_for_the_backend_is_not() {
+    let limits = "header_timeout = \"100ms\"\nidle_timeout = \"100ms\"\nstall_timeout = \"100ms\"\nkeep_alive = \"0s\"";
+    let (origin, gateway) = started(limits).await;
+    for protocol in Protocol::BOTH {
+        let mut client = gateway.client(protocol).await;
+        let mut incoming = client.open(&Ask::ping().key(&gateway.key().secret)).await;
+        let mut exchange = origin.next().await;
+        exchange.body().await;
+        for _ in 0..3 {
+            gateway.http1().await.closed("an idle one goes, and with it the time").await;
+        }
+        exchange.stream().await;
+        incoming.head().await;
+        exchange.chunk("data: 1\n\n").await;
+        assert_eq!(incoming.piece().await, Piece::Data(b"data: 1\n\n".to_vec()));
+        for _ in 0..3 {
+            gateway.http1().await.closed("an idle one goes, and with it the time").await;
+        }
+        exchange.chunk("data: 2\n\n").await;
+        assert_eq!(incoming.piece().await, Piece::Data(b"data: 2\n\n".to_vec()));
+        exchange.send("0\r\n\r\n").await;
+        assert_eq!(incoming.piece().await, Piece::End);
+    }
+}
