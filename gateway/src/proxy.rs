@@ -240,7 +240,9 @@ impl Gateway {
             return Err(Reject::Upgrade.into());
         }
         let session = self.own_session(fields.session, principal.client())?;
-        exchange.holds(principal.admit(promised(&request))?);
+        if principal.client().allowance().is_some() {
+            exchange.holds(principal.admit(promised(&request))?);
+        }
         let policy = principal.client().has_policy();
         if policy {
             media::judgeable(&request)?;
