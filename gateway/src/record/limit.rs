@@ -35,11 +35,13 @@ pub enum Limit {
     ConnectionsPerAddress,
     /// `handshakes_per_address`
     HandshakesPerAddress,
+    /// `failures_per_address`
+    FailuresPerAddress,
 }
 
 impl Limit {
     /// All of them, in the order of their declaration.
-    pub const ALL: [Limit; 15] = [
+    pub const ALL: [Limit; 16] = [
         Limit::Handshake,
         Limit::Head,
         Limit::HeaderTime,
@@ -55,6 +57,7 @@ impl Limit {
         Limit::Files,
         Limit::ConnectionsPerAddress,
         Limit::HandshakesPerAddress,
+        Limit::FailuresPerAddress,
     ];
 
     /// The word in metrics: the member of `[limits]` where there is one.
@@ -75,6 +78,7 @@ impl Limit {
             Limit::Files => "open_files",
             Limit::ConnectionsPerAddress => "max_connections_per_address",
             Limit::HandshakesPerAddress => "handshakes_per_address",
+            Limit::FailuresPerAddress => "failures_per_address",
         }
     }
 
@@ -84,6 +88,8 @@ impl Limit {
             Some(Limit::Body)
         } else if matches!(reject, Reject::TooManyFields) {
             Some(Limit::Head)
+        } else if matches!(reject, Reject::FailuresLimited) {
+            Some(Limit::FailuresPerAddress)
         } else {
             None
         }

@@ -39,6 +39,7 @@ async fn while_its_address_is_over_its_failures() {
         }
     }
     assert_eq!(origin.requests().len(), 10);
+    assert_eq!(gateway.hits("failures_per_address").await, 10.0);
     for (reason, count) in
         [("unknown", 2.0), ("disabled", 1.0), ("expired", 1.0), ("malformed", 1.0), ("too_many_failures", 10.0)]
     {
