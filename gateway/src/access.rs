@@ -35,6 +35,7 @@ pub use tools::ToolSet;
 pub use usage::{Allowance, Hold, Limited, Slot, Standing};
 
 use crate::reject::Reject;
+use secret::{Form, Secret};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -150,7 +151,7 @@ impl Access {
     /// The 401 refusals, each with its own word.
     pub fn authenticate(&self, shown: &Shown<'_>, now: SystemTime) -> Result<Principal<'_>, Reject> {
         let Credential::ApiKey(digest) = shown.credential()?;
-        let key = self.keys.find(&digest).ok_or(Reject::KeyUnknown)?;
+        let key = self.keys.find(&digest).ok_or_else(|| unknown(shown.api_key))?;
         key.usable(now)?;
         let client = self.clients.get(key.client()).ok_or(Reject::KeyUnknown)?;
         if !client.admits_from(shown.address) {
@@ -177,6 +178,15 @@ impl Access {
     /// All keys, each with the client that it belongs to.
     pub fn keys(&self) -> impl Iterator<Item = (&Client, &Key)> {
         self.keys.iter().filter_map(|key| Some((&**self.clients.get(key.client())?, key)))
+    }
+}
+
+/// Why nobody has this key, as far as its own form tells. A good key never pays for this.
+#[cold]
+fn unknown(key: Sole<'_>) -> Reject {
+    match key {
+        Sole::One(secret) if Secret::read(secret) == Form::Typo => Reject::KeyMistyped,
+        Sole::One(_) | Sole::Absent | Sole::Several => Reject::KeyUnknown,
     }
 }
 
@@ -232,6 +242,7 @@ mod tests {
             (&[&b"\xffs1"[..]][..], Reject::KeyMalformed),
             (&[&[b'x'; 4096][..]][..], Reject::KeyMalformed),
             (&[&b"S1"[..]][..], Reject::KeyUnknown),
+            (&[&b"mcpgw_abcdefgh_cut"[..]][..], Reject::KeyMistyped),
         ] {
             assert_eq!(who(&access, shown, now), Err(why), "{shown:?}");
         }

@@ -2,6 +2,7 @@
 //!
 //! Exit codes: 0; 64 for the operator's configuration or arguments; 1 for what the gateway could not do.
 
+mod admin;
 mod certs;
 mod check;
 mod explain;

@@ -23,6 +23,8 @@ pub enum Reject {
     KeyMissing,
     /// More than one `X-API-Key`, or one that cannot be a key: empty, oversized, not visible ASCII.
     KeyMalformed,
+    /// No client has this key, and by its checksum none ever had: it began like one of ours and was mistyped or cut.
+    KeyMistyped,
     /// No client has this key.
     KeyUnknown,
     /// The key's `expires_at` has passed.
@@ -96,7 +98,7 @@ const INVALID_KEY: &str = "Invalid API key";
 
 impl Reject {
     /// All refusals, in the order of their declaration; a metric has a slot for each.
-    pub const ALL: [Reject; 34] = [
+    pub const ALL: [Reject; 35] = [
         Reject::Target,
         Reject::HeaderName,
         Reject::TooManyFields,
@@ -104,6 +106,7 @@ impl Reject {
         Reject::HeaderMismatch,
         Reject::KeyMissing,
         Reject::KeyMalformed,
+        Reject::KeyMistyped,
         Reject::KeyUnknown,
         Reject::KeyExpired,
         Reject::KeyNotYetValid,
@@ -145,6 +148,7 @@ impl Reject {
             Reject::HeaderMismatch => row(S::BAD_REQUEST, -32020, "header_mismatch", "Mcp-Method or Mcp-Name does not match the body."),
             Reject::KeyMissing => row(S::UNAUTHORIZED, -32001, "key_missing", "Missing API key. Provide 'X-API-Key' header."),
             Reject::KeyMalformed => row(S::UNAUTHORIZED, -32001, "key_malformed", INVALID_KEY),
+            Reject::KeyMistyped => row(S::UNAUTHORIZED, -32001, "key_mistyped", INVALID_KEY),
             Reject::KeyUnknown => row(S::UNAUTHORIZED, -32001, "key_unknown", INVALID_KEY),
             Reject::KeyExpired => row(S::UNAUTHORIZED, -32001, "key_expired", INVALID_KEY),
             Reject::KeyNotYetValid => row(S::UNAUTHORIZED, -32001, "key_not_yet_valid", INVALID_KEY),
@@ -219,11 +223,12 @@ mod tests {
     #[test]
     fn a_caller_cannot_tell_one_bad_key_from_another() {
         let rows = [
+            Reject::KeyMalformed,
+            Reject::KeyMistyped,
             Reject::KeyUnknown,
             Reject::KeyExpired,
             Reject::KeyNotYetValid,
             Reject::KeyDisabled,
-            Reject::KeyMalformed,
             Reject::KeyAddress,
         ];
         for reject in rows {

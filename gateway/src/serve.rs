@@ -7,7 +7,7 @@ mod drain;
 mod listener;
 mod logging;
 mod reload;
-mod remote;
+pub mod remote;
 mod systemd;
 pub mod tls;
 mod worker;
@@ -57,6 +57,12 @@ pub enum ServeError {
         /// End of its life, RFC 3339.
         to: String,
     },
+    /// The platform offers nobody to check an upstream's certificate against.
+    #[error(
+        "this machine has no certificates of authorities to check an https:// upstream against ({0}); \
+        name some with upstream.ca"
+    )]
+    NoAuthorities(io::Error),
     /// An address cannot be bound.
     #[error("cannot listen on {address} ({what}): {cause}")]
     Bind {
@@ -90,6 +96,7 @@ impl ServeError {
             ServeError::Config(_)
             | ServeError::Tls(_)
             | ServeError::Certificate { .. }
+            | ServeError::NoAuthorities(_)
             | ServeError::Inherited(_)
             | ServeError::Audit { .. } => true,
             ServeError::Bind { .. } | ServeError::Start(_) => false,

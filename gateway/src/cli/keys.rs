@@ -78,7 +78,7 @@ enum Command {
         #[arg(long, value_name = "TEXT")]
         reason: Option<String>,
     },
-    /// List all keys
+    /// List all keys; when each was used last, as far as a running gateway tells on its admin port
     #[command(after_help = LIST_EXAMPLES)]
     List {
         /// As JSON
@@ -128,11 +128,12 @@ impl Keys {
         if let Command::Hash { client: None, terms, .. } = &self.command {
             return edit::print_digest(terms);
         }
-        let (file, known) = match self.keys {
-            Some(file) => (file, Vec::new()),
+        // a file that the settings do not name is no running gateway's
+        let (file, known, admin) = match self.keys {
+            Some(file) => (file, Vec::new(), None),
             None => {
                 let settings = Settings::read(config)?;
-                (settings.keys_file, settings.upstream.tools)
+                (settings.keys_file, settings.upstream.tools, Some(settings.listen.admin))
             }
         };
         let add =
@@ -142,7 +143,7 @@ impl Keys {
             Command::Hash { client, tools, terms } => add(client.unwrap_or_default(), tools, terms).import(),
             Command::Rotate { client, overlap, terms } => add(client, None, terms).rotate(&overlap),
             Command::Revoke { target, reason } => edit::revoke(&file, &target, reason.as_deref(), now),
-            Command::List { json } => list::run(&file, json, now),
+            Command::List { json } => list::run(&file, admin, json, now),
             Command::Verify => look::verify(&file, now),
         }
     }

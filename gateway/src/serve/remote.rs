@@ -14,16 +14,18 @@ use std::path::Path;
 use std::sync::Arc;
 
 /// The connector for a remote upstream; none is needed for loopback and Unix sockets.
-pub(super) fn connector(upstream: &Upstream) -> Result<Option<Connector>, ServeError> {
-    if !matches!(upstream.address, Address::Remote { .. }) {
-        return Ok(None);
-    }
+///
+/// # Errors
+/// Authorities that cannot be read: those of `upstream.ca`, or a platform that has none.
+pub fn connector(upstream: &Upstream) -> Result<Option<Connector>, ServeError> {
+    let Address::Remote { https, .. } = upstream.address else { return Ok(None) };
     let builder = ClientConfig::builder_with_provider(Arc::new(provider()))
         .with_safe_default_protocol_versions()
         .map_err(std::io::Error::other)?;
     let config = match &upstream.ca {
         Some(file) => builder.with_root_certificates(roots(file)?),
-        None => builder.with_native_roots()?,
+        None if !https => builder.with_root_certificates(RootCertStore::empty()),
+        None => builder.with_native_roots().map_err(ServeError::NoAuthorities)?,
     };
     let mut http = HttpConnector::new();
     http.enforce_http(false);

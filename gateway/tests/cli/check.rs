@@ -1,6 +1,6 @@
 //! `check`: everything that `serve` would read, every fault with its place, before it is deployed.
 
-use crate::home::{Home, KEYS};
+use crate::home::{Home, KEYS, ended};
 use serde_json::Value;
 
 fn json(home: &Home, arguments: &[&str]) -> (i32, Value) {
@@ -225,4 +225,38 @@ fn the_session_secret_is_read() {
     assert_eq!(ran.stderr, "");
     std::fs::set_permissions(home.file("session"), std::fs::Permissions::from_mode(0o644)).unwrap();
     assert!(home.run(&["check"]).stderr.contains("session: every user of this machine may read the session secret"));
+}
+
+#[test]
+fn a_platform_without_authorities_is_said() {
+    let home = Home::complete();
+    home.write("gateway.toml", "[upstream]\nurl = \"https://mcp.example.com\"\nallow_remote = true");
+    home.write("none.pem", "");
+    for command in ["check", "serve"] {
+        let ran = ended(home.command(&[command]).env_clear().env("SSL_CERT_FILE", "none.pem").spawn().unwrap());
+        ran.refused(64, "no certificates of authorities to check an https:// upstream against");
+    }
+    let ran = ended(home.command(&["check"]).env_clear().env("SSL_CERT_FILE", "ca.pem").spawn().unwrap());
+    ran.good();
+}
+
+#[test]
+fn clients_authorities_are_read() {
+    let home = Home::complete();
+    home.write("gateway.toml", "[tls]\nclient_auth = \"required\"\nclient_ca = \"clients.pem\"");
+    home.run(&["check"]).refused(64, "clients.pem: cannot be read");
+    home.write("clients.pem", "nothing");
+    home.run(&["check"]).refused(64, "clients.pem: holds no certificate");
+    std::fs::copy(home.file("server.pem"), home.file("clients.pem")).unwrap();
+    home.run(&["check"]).refused(64, "clients.pem: its certificate number 1 is no authority");
+    home.run(&["serve"]).refused(64, "clients.pem: its certificate number 1 is no authority");
+    let key = rcgen::KeyPair::generate().unwrap();
+    let mut params = rcgen::CertificateParams::new([]).unwrap();
+    params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    params.not_after = rcgen::date_time_ymd(2021, 1, 1);
+    let old = params.self_signed(&key).unwrap().pem();
+    home.write("clients.pem", &format!("{}{old}", home.read("ca.pem")));
+    let ran = home.run(&["check"]);
+    ran.good();
+    assert!(ran.stderr.contains("warning: clients.pem: an authority's certificate ends"), "{}", ran.stderr);
 }

@@ -25,3 +25,5 @@ mod look;
 mod revoke;
 #[cfg(test)]
 mod rotate;
+#[cfg(test)]
+mod serving;

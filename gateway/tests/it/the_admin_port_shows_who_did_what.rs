@@ -56,13 +56,14 @@ async fn each_request_is_counted_once_with_its_outcome() {
             Ask::get("/mcp").key(&expired.secret),
             Ask::get("/mcp").key(&early.secret),
             Ask::get("/mcp").key(Key::new().secret),
+            Ask::get("/mcp").key(format!("{}x", Key::new().secret)),
             Ask::get("/mcp").key("").key(""),
             Ask::new("BREW", "/mcp"),
         ] {
             client.ask(&ask).await;
         }
     }
-    gateway.audited(18).await; // public and unknown paths need no key
+    gateway.audited(20).await; // public and unknown paths need no key
     for (labels, count) in [
         ("client=\"weather-agent\",route=\"/mcp\",method=\"POST\",outcome=\"relayed\"", 2.0),
         ("client=\"weather-agent\",route=\"/mcp\",method=\"DELETE\",outcome=\"relayed\"", 2.0),
@@ -73,6 +74,7 @@ async fn each_request_is_counted_once_with_its_outcome() {
         ("client=\"-\",route=\"/mcp\",method=\"GET\",outcome=\"key_expired\"", 2.0),
         ("client=\"-\",route=\"/mcp\",method=\"GET\",outcome=\"key_not_yet_valid\"", 2.0),
         ("client=\"-\",route=\"/mcp\",method=\"GET\",outcome=\"key_unknown\"", 2.0),
+        ("client=\"-\",route=\"/mcp\",method=\"GET\",outcome=\"key_mistyped\"", 2.0),
         ("client=\"-\",route=\"/mcp\",method=\"GET\",outcome=\"key_malformed\"", 2.0),
         ("client=\"-\",route=\"/mcp\",method=\"other\",outcome=\"key_missing\"", 2.0),
     ] {
@@ -84,6 +86,7 @@ async fn each_request_is_counted_once_with_its_outcome() {
         ("rejected", "missing", 4.0),
         ("rejected", "malformed", 2.0),
         ("rejected", "unknown", 2.0),
+        ("rejected", "mistyped", 2.0),
         ("rejected", "expired", 2.0),
         ("rejected", "not_yet_valid", 2.0),
         ("rejected", "disabled", 2.0),
@@ -91,7 +94,7 @@ async fn each_request_is_counted_once_with_its_outcome() {
         let series = format!("gateway_auth_decisions_total{{result=\"{result}\",reason=\"{reason}\"}}");
         assert_eq!(gateway.metric(&series).await, Some(count), "{series}");
     }
-    assert_eq!(gateway.metric("gateway_request_duration_seconds_count").await, Some(22.0));
+    assert_eq!(gateway.metric("gateway_request_duration_seconds_count").await, Some(24.0));
 }
 
 #[tokio::test]

@@ -114,11 +114,12 @@ async fn a_key_of_64_kib_is_refused_and_harms_nobody() {
 }
 
 #[tokio::test]
-async fn refusals_of_unknown_expired_and_disabled_keys_are_the_same_bytes() {
+async fn refusals_of_unknown_mistyped_expired_and_disabled_keys_are_the_same_bytes() {
     let origin = Origin::start().await;
     let (gateway, keys) = start(&origin).await;
     let wrong = Key::new().secret;
-    let shown = [&wrong, &keys.expired.secret, &keys.not_yet_valid.secret, &keys.disabled.secret];
+    let cut = wrong[..wrong.len() - 1].to_owned();
+    let shown = [&wrong, &cut, &keys.expired.secret, &keys.not_yet_valid.secret, &keys.disabled.secret];
     let mut seen = Vec::new();
     for secret in shown {
         let ask = Ask::get("/mcp").key(secret);

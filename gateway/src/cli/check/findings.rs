@@ -7,8 +7,7 @@ use crate::config::keys_file::Written;
 use crate::config::{ConfigError, Settings, keys_file, moment, session_secret};
 use crate::mcp::ListKind;
 use crate::serve::tls::{Clients, Identity, TlsError};
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject;
+use crate::serve::{ServeError, remote};
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
@@ -37,7 +36,7 @@ impl Findings {
                 findings.keys(&settings, now);
                 findings.certificate(&settings, config, now);
                 findings.clients(&settings, config, now);
-                findings.authorities(&settings);
+                findings.authorities(&settings, config);
                 findings.session_secret(&settings);
             }
             Err(error) => findings.errors.push(error),
@@ -204,13 +203,12 @@ impl Findings {
         }
     }
 
-    fn authorities(&mut self, settings: &Settings) {
-        let Some(file) = &settings.upstream.ca else { return };
-        let certificates = CertificateDer::pem_file_iter(file).and_then(Iterator::collect::<Result<Vec<_>, _>>);
-        match certificates {
-            Ok(certificates) if !certificates.is_empty() => {}
-            Ok(_) => self.errors.push(ConfigError::of_file(file, "holds no certificate")),
-            Err(_) => self.errors.push(ConfigError::of_file(file, "cannot be read as PEM certificates")),
+    /// Whom a remote upstream is checked against.
+    fn authorities(&mut self, settings: &Settings, config: &Path) {
+        match remote::connector(&settings.upstream) {
+            Ok(_) => {}
+            Err(ServeError::Config(error)) => self.errors.push(error),
+            Err(error) => self.errors.push(ConfigError::of_file(config, error)),
         }
     }
 }

@@ -1,7 +1,7 @@
 use super::*;
 use crate::config::keys_file;
 use std::fs::{self, Permissions};
-use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
 use std::time::Duration;
 
 const BEFORE: &str = include_str!("golden/before.toml");
@@ -160,6 +160,19 @@ fn mode_stays_and_a_link_stays_a_link() {
     assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
     assert_eq!(fs::metadata(&home.file).unwrap().mode() & 0o777, 0o604);
     assert!(fs::read_to_string(&home.file).unwrap().contains("\"new\""));
+}
+
+/// Whoever runs this as root, or in a second group, sees that the group stays; others cannot make a file of another group.
+#[test]
+fn group_stays() {
+    let home = Home::with(BEFORE);
+    let mine = fs::metadata(&home.file).unwrap().gid();
+    let mut others = rustix::process::getgroups().unwrap_or_default().into_iter().map(|group| group.as_raw());
+    let other = others.find(|group| *group != mine).unwrap_or(mine + 1);
+    if chown(&home.file, None, Some(other)).is_ok() {
+        home.edit(|keys| keys.add_client(&client("new"), &ToolSet::All));
+        assert_eq!(fs::metadata(&home.file).unwrap().gid(), other);
+    }
 }
 
 #[test]

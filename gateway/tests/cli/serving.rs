@@ -1,0 +1,120 @@
+//! `serve` as it runs: what it logs for people, and what other commands learn of it on its admin port.
+
+use crate::home::{Home, ended};
+use rustix::process::{Pid, Signal, kill_process};
+use std::io::{BufRead, BufReader, Lines, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::process::{Child, ChildStderr, Stdio};
+
+/// A running gateway with a plaintext listener, and its log.
+struct Serving {
+    child: Child,
+    log: Lines<BufReader<ChildStderr>>,
+    said: Vec<String>,
+}
+
+impl Serving {
+    fn start(home: &Home) -> Self {
+        let mut child = home.command(&["serve"]).stdout(Stdio::null()).spawn().unwrap();
+        let log = BufReader::new(child.stderr.take().unwrap()).lines();
+        let mut serving = Self { child, log, said: Vec::new() };
+        while !serving.said.last().is_some_and(|line| line.contains("ready")) {
+            let line = serving.log.next().expect("it starts").unwrap();
+            serving.said.push(line);
+        }
+        serving
+    }
+
+    /// Ends it; gives all that it logged.
+    fn end(mut self) -> Vec<String> {
+        kill_process(Pid::from_child(&self.child), Signal::TERM).unwrap();
+        self.said.extend(self.log.map_while(Result::ok));
+        assert_eq!(ended(self.child).code, 0);
+        self.said
+    }
+}
+
+/// Asks with a key over HTTP without TLS; gives the status line.
+fn ask(address: SocketAddr, path: &str, key: &str) -> String {
+    let mut connection = TcpStream::connect(address).unwrap();
+    let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nX-API-Key: {key}\r\nConnection: close\r\n\r\n");
+    connection.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    connection.read_to_string(&mut answer).unwrap();
+    answer.lines().next().unwrap().to_owned()
+}
+
+fn free() -> SocketAddr {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+}
+
+/// Settings with ports of their own, in front of nobody; gives where to ask without TLS.
+fn settings(home: &Home, more: &str) -> SocketAddr {
+    let (admin, plaintext, nobody) = (free(), free(), free());
+    home.write(
+        "gateway.toml",
+        &format!(
+            "[listen]\npublic = \"127.0.0.1:0\"\nadmin = \"{admin}\"\nplaintext = \"{plaintext}\"\n\
+            [upstream]\nurl = \"http://{nobody}\"\n{more}"
+        ),
+    );
+    plaintext
+}
+
+/// Requests that have to show a key leave their line in the audit, which is JSON whatever the log is.
+#[test]
+fn its_log_is_text_for_people_unless_the_settings_say_json() {
+    for (format, text) in [("", true), ("format = \"text\"", true), ("format = \"json\"", false)] {
+        let home = Home::complete();
+        let address = settings(&home, &format!("[log]\nlevel = \"gateway=debug\"\n{format}"));
+        let key = home.run(&["keys", "new", "agent"]).good().to_owned();
+        let serving = Serving::start(&home);
+        assert_eq!(ask(address, "/mcp", &key), "HTTP/1.1 502 Bad Gateway");
+        assert_eq!(ask(address, "/none", &key), "HTTP/1.1 404 Not Found");
+        let log = serving.end();
+        let expected = match text {
+            true => [
+                " INFO gateway::serve: listening version=\"",
+                " WARN gateway::proxy: cannot connect to the upstream: ",
+                " method=\"GET\" status=404 outcome=\"unknown_path\"",
+            ],
+            false => [
+                "\"level\":\"INFO\",\"message\":\"listening\",\"version\":\"",
+                "\"level\":\"WARN\",\"message\":\"cannot connect to the upstream: ",
+                "\"method\":\"GET\",\"status\":404,\"outcome\":\"unknown_path\"",
+            ],
+        };
+        for words in expected {
+            assert!(log.iter().any(|line| line.contains(words)), "{words}\n{log:?}");
+        }
+        let is_json = |line: &String| serde_json::from_str::<serde_json::Value>(line).is_ok();
+        assert!(log.iter().all(|line| is_json(line) != text && !line.contains('\u{1b}')), "{log:?}");
+        assert!(!log.concat().contains(&key), "a key was logged");
+    }
+}
+
+#[test]
+fn keys_are_listed_with_their_last_use() {
+    let home = Home::complete();
+    let address = settings(&home, "");
+    let key = home.run(&["keys", "new", "agent"]).good().to_owned();
+    let id = key.split('_').nth(1).unwrap();
+    let header = |text: &str| text.lines().next().unwrap().contains("LAST USED");
+    let list =
+        || -> Vec<serde_json::Value> { serde_json::from_str(home.run(&["keys", "list", "--json"]).good()).unwrap() };
+    assert!(!header(home.run(&["keys", "list"]).good()), "nobody knows");
+    assert!(list().iter().all(|row| row.get("last_used_at").is_none()), "nobody knows");
+    let serving = Serving::start(&home);
+    ask(address, "/mcp", &key);
+    let ran = home.run(&["keys", "list"]);
+    assert!(header(ran.good()), "{ran:?}");
+    for (row, line) in list().iter().zip(ran.stdout.lines().skip(1)) {
+        let used = row["id"] == id;
+        assert_eq!(row["last_used_at"].is_string(), used, "{row}");
+        assert_eq!(line.contains("s ago"), used, "{line}");
+    }
+    // of a file that the gateway does not use it knows nothing
+    assert!(!header(home.run(&["keys", "list", "--keys", "keys.toml"]).good()));
+    serving.end();
+    assert!(!header(home.run(&["keys", "list"]).good()));
+}
