@@ -181,7 +181,13 @@ impl Gateway {
                 Answer::later(Delivery::refusal(self, exchange, dress, refusal, body))
             }
             Ok(Onward::Preflight) => Answer::now(preflight(exchange, dress)),
-            Err(refusal) => Answer::now(refuse(&refusal, exchange, dress)),
+            Err(refusal) => {
+                let mut response = refuse(&refusal, exchange, dress);
+                if !many_streams && refusal.reject.ends_connection() {
+                    response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+                }
+                Answer::now(response)
+            }
         }
     }
 

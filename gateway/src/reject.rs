@@ -13,6 +13,8 @@ pub enum Reject {
     Target,
     /// A header name stands for one of the gateway's own once `_` and `.` are read as `-`.
     HeaderName,
+    /// A `Transfer-Encoding` that is anything but one `chunked`.
+    Coding,
     /// More header fields than a request may have.
     TooManyFields,
     /// A message that a policy cannot judge.
@@ -98,9 +100,10 @@ const INVALID_KEY: &str = "Invalid API key";
 
 impl Reject {
     /// All refusals, in the order of their declaration; a metric has a slot for each.
-    pub const ALL: [Reject; 35] = [
+    pub const ALL: [Reject; 36] = [
         Reject::Target,
         Reject::HeaderName,
+        Reject::Coding,
         Reject::TooManyFields,
         Reject::Envelope,
         Reject::HeaderMismatch,
@@ -143,6 +146,7 @@ impl Reject {
         match self {
             Reject::Target => row(S::BAD_REQUEST, -32600, "bad_target", "The request target must be a plain path such as /mcp, without dot segments, empty segments, or encoded separators."),
             Reject::HeaderName => row(S::BAD_REQUEST, -32600, "bad_header_name", "A header name uses '_' or '.' where this gateway's own header has '-'."),
+            Reject::Coding => row(S::BAD_REQUEST, -32600, "bad_coding", "Transfer-Encoding must be chunked, once, or absent."),
             Reject::TooManyFields => row(S::REQUEST_HEADER_FIELDS_TOO_LARGE, -32600, "too_many_fields", "A request may have 100 header fields."),
             Reject::Envelope => row(S::BAD_REQUEST, -32600, "bad_envelope", "The body is not one well-formed JSON-RPC message."),
             Reject::HeaderMismatch => row(S::BAD_REQUEST, -32020, "header_mismatch", "Mcp-Method or Mcp-Name does not match the body."),
@@ -194,6 +198,12 @@ impl Reject {
         let word = self.row().word;
         let refused = self.status() == StatusCode::UNAUTHORIZED || self == Reject::FailuresLimited;
         refused.then(|| word.strip_prefix("key_").unwrap_or(word))
+    }
+
+    /// Whether a request that was refused like this casts doubt on what follows it on its connection, which is then closed:
+    /// its sender may read requests in another way than we do, or want us to.
+    pub const fn ends_connection(self) -> bool {
+        matches!(self, Reject::Target | Reject::HeaderName | Reject::Coding)
     }
 
     /// Its place in [`Reject::ALL`].

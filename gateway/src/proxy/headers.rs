@@ -33,6 +33,7 @@ pub struct Fields<'a> {
     /// Whether the client announces trailers.
     pub trailers: bool,
     ambiguous: bool,
+    framed: bool,
     nominates: bool,
     passing: u128,
     codings: u128,
@@ -61,13 +62,15 @@ enum Fate {
     Upgrade,
     AsksMethod,
     Trailer,
+    Framing,
 }
 
 impl<'a> Fields<'a> {
     /// Looks at every field.
     ///
     /// # Errors
-    /// [`Reject::TooManyFields`].
+    /// [`Reject::TooManyFields`], and [`Reject::Coding`]: hyper takes any list that ends with `chunked` for it alone, and
+    /// what the others had done to the body would be lost on the way.
     pub fn read(headers: &'a HeaderMap) -> Result<Self, Reject> {
         if headers.len() > MOST_FIELDS {
             return Err(Reject::TooManyFields);
@@ -91,6 +94,10 @@ impl<'a> Fields<'a> {
                 Fate::Tracestate => fields.states |= 1 << index,
                 Fate::Connection => fields.nominates |= !is_keep_alive(value),
                 Fate::Upgrade => fields.upgrade = true,
+                Fate::Framing if fields.framed || !value.as_bytes().eq_ignore_ascii_case(b"chunked") => {
+                    return Err(Reject::Coding);
+                }
+                Fate::Framing => fields.framed = true,
                 Fate::Trailer => fields.trailers = true,
             }
         }
@@ -248,7 +255,8 @@ fn fate(name: &HeaderName) -> Fate {
         header::CONNECTION => Fate::Connection,
         header::UPGRADE => Fate::Upgrade,
         header::ACCESS_CONTROL_REQUEST_METHOD => Fate::AsksMethod,
-        header::CONTENT_LENGTH | header::TRANSFER_ENCODING | header::TE | header::EXPECT => Fate::Drop,
+        header::CONTENT_LENGTH | header::TE | header::EXPECT => Fate::Drop,
+        header::TRANSFER_ENCODING => Fate::Framing,
         header::TRAILER => Fate::Trailer,
         header::COOKIE | header::AUTHORIZATION | header::FORWARDED => Fate::Drop,
         header::PROXY_AUTHORIZATION | header::PROXY_AUTHENTICATE => Fate::Drop,
@@ -335,7 +343,6 @@ mod tests {
             "x-rewrite-url",
             "x-real-ip",
             "te",
-            "transfer-encoding",
             "content-length",
             "keep-alive",
         ];
@@ -354,7 +361,7 @@ mod tests {
             assert_eq!(fate_of(name), Fate::Ambiguous, "{name}");
         }
         let others = ["connection", "upgrade", "mcp-session-id", "accept-encoding", "traceparent", "tracestate"];
-        for name in ["x-api-key", "host", "origin"].into_iter().chain(others) {
+        for name in ["x-api-key", "host", "origin", "transfer-encoding", "trailer"].into_iter().chain(others) {
             assert_ne!(fate_of(name), Fate::Pass, "{name}");
         }
     }

@@ -65,7 +65,11 @@ mod keys_change_while_requests_run;
 #[cfg(test)]
 mod lying_backends_harm_nobody_else;
 #[cfg(test)]
+mod malformed_h2_is_never_forwarded;
+#[cfg(test)]
 mod no_secret_is_ever_printed;
+#[cfg(test)]
+mod only_what_was_judged_is_forwarded;
 #[cfg(test)]
 mod plaintext_is_for_loopback;
 #[cfg(test)]
