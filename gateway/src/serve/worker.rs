@@ -2,6 +2,7 @@
 
 mod accept;
 mod connection;
+mod farewell;
 mod frames;
 mod line;
 mod local;
@@ -63,6 +64,8 @@ async fn run(index: usize, sockets: Sockets, shared: Arc<Shared>) -> io::Result<
     }
     spawn_local(look_again(worker.clone()));
     let mut phase = worker.shared.drain.watch();
+    let _ = phase.wait_for(|phase| *phase >= Phase::Unready).await;
+    worker.leaving.set(true);
     let _ = phase.wait_for(|phase| *phase >= Phase::Finishing).await;
     worker.finishing.set(true);
     worker.wake_all();
@@ -89,6 +92,8 @@ struct Worker {
     /// Largest header list over h2, in bytes as RFC 9113, section 6.5.2 counts them. One that is larger is answered with
     /// 431; one of more than four times that ends the connection.
     header_list: u32,
+    /// No connection is to be kept any more.
+    leaving: Cell<bool>,
     finishing: Cell<bool>,
     open: Cell<usize>,
     closed: Notify,
@@ -146,18 +151,8 @@ impl Worker {
             .max_header_list_size(header_list)
             .max_pending_accept_reset_streams(RESETS)
             .max_local_error_reset_streams(RESETS);
-        Ok(Self {
-            shared,
-            gateway,
-            clock,
-            times,
-            header_list,
-            finishing: Cell::new(false),
-            open: Cell::new(0),
-            closed: Notify::new(),
-            http1,
-            http2,
-        })
+        let (leaving, finishing, open, closed) = Default::default();
+        Ok(Self { shared, gateway, clock, times, header_list, leaving, finishing, open, closed, http1, http2 })
     }
 
     /// Wakes all tasks that wait on the clock, so that they look at the world again.

@@ -1,6 +1,6 @@
 //! SIGTERM and SIGINT: not ready at once, no new connections, no new requests on old ones, but what runs may finish until
-//! `drain.timeout`, which ends the rest. Exit code 0. During `drain.delay` everything is still served. A second signal ends
-//! the process at once.
+//! `drain.timeout`, which ends the rest. Exit code 0. During `drain.delay` everything is still served, but no connection is
+//! kept. A second signal ends the process at once.
 
 use crate::harness::origin::ok;
 use crate::harness::{Ask, Gateway, Http1, Origin, Piece, Protocol, eventually};
@@ -146,6 +146,30 @@ async fn a_connection_that_asks_nothing_delays_nobody() {
     drop(silent);
 }
 
+/// Else a connection would be closed at the very moment in which somebody sends a request over it.
+#[tokio::test]
+async fn whoever_keeps_a_connection_is_told_to_leave_while_there_is_time() {
+    let origin = Origin::answering(|_| ok("{}")).await;
+    let mut gateway = Gateway::before(&origin).settings("[drain]\ndelay = \"1h\"").start().await;
+    let ask = Ask::ping().key(&gateway.key().secret);
+    let (mut kept, mut refused) = (gateway.http1().await, gateway.http1().await);
+    let mut h2 = gateway.http2().await;
+    for client in [&mut kept, &mut refused] {
+        assert_eq!(client.ask(&ask).await.with(200).fields.one("connection"), None);
+    }
+    gateway.signal(Signal::TERM);
+    unready(&gateway).await;
+    assert_eq!(kept.ask(&ask).await.with(200).fields.one("connection"), Some("close"));
+    kept.closed("its last reply said so").await;
+    assert_eq!(refused.ask(&Ask::ping()).await.with(401).fields.one("connection"), Some("close"));
+    refused.closed("its last reply said so").await;
+    for _ in 0..2 {
+        assert_eq!(h2.ask(&ask).await.with(200).fields.one("connection"), None);
+    }
+    gateway.signal(Signal::TERM);
+    assert_eq!(gateway.exited().await, 0);
+}
+
 #[tokio::test]
 async fn the_delay_still_serves_and_a_second_signal_ends_at_once() {
     let origin = Origin::start().await;
@@ -160,15 +184,13 @@ async fn the_delay_still_serves_and_a_second_signal_ends_at_once() {
 
     gateway.signal(Signal::TERM);
     unready(&gateway).await;
-    for protocol in Protocol::BOTH {
+    for protocol in [Protocol::Http1, Protocol::Http2, Protocol::Http1, Protocol::Http2] {
         let mut client = gateway.client(protocol).await;
-        for _ in 0..2 {
-            let incoming = client.open(&ask).await;
-            let mut exchange = origin.next().await;
-            exchange.body().await;
-            exchange.send(ok("{}")).await;
-            incoming.reply().await.with(200);
-        }
+        let incoming = client.open(&ask).await;
+        let mut exchange = origin.next().await;
+        exchange.body().await;
+        exchange.send(ok("{}")).await;
+        incoming.reply().await.with(200);
     }
     gateway.signal(Signal::TERM);
     assert_eq!(gateway.exited().await, 0);

@@ -2,20 +2,17 @@
 
 use super::Worker;
 use super::accept::Open;
+use super::farewell::Farewell;
 use super::frames::Frames;
 use super::line::{Line, Seen};
 use super::patience::Verdict;
 use super::vigil::Vigil;
 use crate::proxy::Door;
-use crate::proxy::reply::ReplyBody;
 use crate::proxy::ward::Watch;
 use crate::record::{Limit, tls_version};
-use http::{Request, Response};
-use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use rustls::ServerConfig;
-use std::convert::Infallible;
 use std::future::{Future, poll_fn};
 use std::io;
 use std::net::SocketAddr;
@@ -80,26 +77,22 @@ async fn handshake(server: Arc<ServerConfig>, socket: TcpStream, worker: &Worker
 async fn http1<S: AsyncRead + AsyncWrite + Unpin + 'static>(worker: &Rc<Worker>, stream: S, door: Rc<Door>) {
     let seen = Rc::new(Seen::default());
     let line = TokioIo::new(Line::http1(stream, &seen));
-    let served = worker.http1.serve_connection(line, service(worker, door.clone()));
+    let (gateway, at, leaving) = (worker.gateway.clone(), door.clone(), worker.clone());
+    let service = service_fn(move |request| {
+        let leaving = leaving.clone();
+        Farewell::new(gateway.handle(&at, request), move || leaving.leaving.get())
+    });
+    let served = worker.http1.serve_connection(line, service);
     let vigil = Vigil::new(worker, &door, seen, false);
     serve(worker, vigil, pin!(served), |served| served.graceful_shutdown()).await;
-}
-
-/// What hyper calls for each request.
-fn service(
-    worker: &Worker,
-    door: Rc<Door>,
-) -> impl hyper::service::Service<Request<Incoming>, Response = Response<ReplyBody>, Error = Infallible, Future: 'static>
-+ use<> {
-    let gateway = worker.gateway.clone();
-    service_fn(move |request| gateway.handle(&door, request))
 }
 
 async fn http2(worker: &Rc<Worker>, stream: Tls, door: Rc<Door>) {
     let seen = Rc::new(Seen::default());
     let frames = Frames::new(worker.shared.limits.max_control_frames, worker.header_list, worker.clock.now());
     let line = TokioIo::new(Line::http2(stream, &seen, frames, &worker.clock));
-    let served = worker.http2.serve_connection(line, service(worker, door.clone()));
+    let (gateway, at) = (worker.gateway.clone(), door.clone());
+    let served = worker.http2.serve_connection(line, service_fn(move |request| gateway.handle(&at, request)));
     let vigil = Vigil::new(worker, &door, seen, true);
     serve(worker, vigil, pin!(served), |served| served.graceful_shutdown()).await;
 }
