@@ -20,7 +20,7 @@ use crate::config::{ConfigError, keys_file, session_secret};
 use crate::proxy::origin::Origins;
 use crate::proxy::routes::Routes;
 use crate::record::{Certificate, Live, Meters, Metrics};
-use admin::Admin;
+use admin::{Admin, Reach};
 use arc_swap::ArcSwap;
 use audit::Journal;
 use drain::Drain;
@@ -169,7 +169,13 @@ async fn live(
         .enumerate()
         .map(|(index, sockets)| worker::start(index, sockets, shared.clone()))
         .collect::<io::Result<Vec<_>>>()?;
-    let admin = Admin { metrics: shared.metrics.clone(), phase: shared.drain.watch() };
+    let upstream = &settings.upstream;
+    let admin = Admin {
+        metrics: shared.metrics.clone(),
+        phase: shared.drain.watch(),
+        upstream: Reach::new(upstream.address.clone(), upstream.required),
+        source: upstream.metrics.clone().map(Arc::new),
+    };
     let admin = tokio::spawn(admin.serve(listeners.admin));
     tokio::spawn(reload.run(shared.clone(), hangup));
     info!("ready");

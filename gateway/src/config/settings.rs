@@ -129,6 +129,19 @@ pub struct Upstream {
     pub idle_timeout: Duration,
     /// Names of the tools it offers, for metric labels and `check`.
     pub tools: Vec<String>,
+    /// Where its own metrics are, to be shown at `/upstream-metrics`; nowhere by default.
+    pub metrics: Option<MetricsSource>,
+    /// Whether the gateway is only ready while it can be reached, default false.
+    pub required: bool,
+}
+
+/// `upstream.metrics`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MetricsSource {
+    /// Where they are offered: on loopback or a Unix socket.
+    pub address: Address,
+    /// By which path, `/metrics` if none is written.
+    pub path: String,
 }
 
 /// `[routes]`: exact paths, kept without the slash at their end; `/mcp` and `/mcp/` are one.

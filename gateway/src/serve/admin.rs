@@ -1,7 +1,13 @@
 //! The operator's door: metrics and probes, plain HTTP, never on the public port.
 
+mod checks;
+mod relay;
+
+pub(super) use checks::Reach;
+
 use super::Phase;
 use super::breath::Breath;
+use crate::config::settings::MetricsSource;
 use crate::record::Metrics;
 use bytes::Bytes;
 use http::header::{self, HeaderValue};
@@ -11,6 +17,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
+use serde_json::json;
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -23,11 +30,16 @@ const MOST: usize = 64;
 /// Longest life of an admin connection.
 const LIFE: Duration = Duration::from_secs(60);
 
+const HERE: &str = "not found; here are /metrics, /upstream-metrics, /status.json, /livez and /readyz\n";
+
 /// What the operator's door shows.
 #[derive(Clone)]
 pub struct Admin {
     pub(super) metrics: Arc<Metrics>,
     pub(super) phase: watch::Receiver<Phase>,
+    pub(super) upstream: Reach,
+    /// Where the upstream's own metrics are.
+    pub(super) source: Option<Arc<MetricsSource>>,
 }
 
 impl Admin {
@@ -47,8 +59,8 @@ impl Admin {
                     let admin = self.clone();
                     tokio::spawn(async move {
                         let service = service_fn(move |request| {
-                            let answer = admin.answer(&request);
-                            async { Ok::<_, Infallible>(answer) }
+                            let admin = admin.clone();
+                            async move { Ok::<_, Infallible>(admin.answer(&request).await) }
                         });
                         let served = http1::Builder::new().serve_connection(TokioIo::new(socket), service);
                         if let Ok(Err(cause)) = tokio::time::timeout(LIFE, served).await {
@@ -62,7 +74,7 @@ impl Admin {
         }
     }
 
-    fn answer(&self, request: &Request<Incoming>) -> Response<Full<Bytes>> {
+    async fn answer(&self, request: &Request<Incoming>) -> Response<Full<Bytes>> {
         if !matches!(*request.method(), Method::GET | Method::HEAD) {
             return text(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD here\n".into());
         }
@@ -74,28 +86,38 @@ impl Admin {
                 response
             }
             "/livez" => text(StatusCode::OK, "ok\n".into()),
-            "/readyz" => self.ready(),
-            "/status.json" => self.status(),
-            _ => text(StatusCode::NOT_FOUND, "not found; here are /metrics, /status.json, /livez and /readyz\n".into()),
+            "/readyz" => self.ready(request.uri().query()).await,
+            "/status.json" => self.status().await,
+            "/upstream-metrics" => match &self.source {
+                Some(source) => relay::metrics(source, request.headers().get(header::ACCEPT)).await,
+                None => text(StatusCode::NOT_FOUND, "upstream.metrics does not say where they are\n".into()),
+            },
+            _ => text(StatusCode::NOT_FOUND, HERE.into()),
         }
     }
 
-    fn status(&self) -> Response<Full<Bytes>> {
+    async fn status(&self) -> Response<Full<Bytes>> {
         let mut status = self.metrics.status(SystemTime::now());
         status.insert("state".to_owned(), self.phase.borrow().word().into());
+        let (reached, address) = (self.upstream.reached().await, self.upstream.address().to_string());
+        let upstream = json!({"url": address, "reachable": reached.is_ok(), "error": reached.err()});
+        status.insert("upstream".to_owned(), upstream);
         let mut response = text(StatusCode::OK, format!("{:#}\n", serde_json::Value::Object(status)));
         response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         response
     }
 
-    fn ready(&self) -> Response<Full<Bytes>> {
-        if *self.phase.borrow() != Phase::Serving {
-            return text(StatusCode::SERVICE_UNAVAILABLE, "draining\n".into());
+    /// `?verbose` lists what was looked at.
+    async fn ready(&self, query: Option<&str>) -> Response<Full<Bytes>> {
+        let verbose = query.is_some_and(|query| query.split('&').any(|word| word == "verbose" || word == "verbose=1"));
+        let checks = self.checks(verbose).await;
+        let failed = checks.iter().find(|check| check.fails());
+        let status = if failed.is_some() { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK };
+        if verbose {
+            return text(status, checks::listed(&checks));
         }
-        if self.metrics.certificate_ends() < SystemTime::now() {
-            return text(StatusCode::SERVICE_UNAVAILABLE, "the certificate has expired\n".into());
-        }
-        text(StatusCode::OK, "ok\n".into())
+        let why = failed.and_then(checks::Check::fault);
+        text(status, format!("{}\n", why.unwrap_or("ok")))
     }
 }
 

@@ -319,3 +319,79 @@ async fn the_status_tells_who_was_there_last() {
     assert_eq!(after["clients"], status["clients"]);
     assert_eq!(after["keys"][0]["last_used_at"], status["keys"][0]["last_used_at"]);
 }
+
+#[tokio::test]
+async fn readiness_is_told_check_by_check() {
+    let origin = Origin::start().await;
+    let gateway = Gateway::before(&origin).settings("[drain]\ndelay = \"1h\"").start().await;
+    let verbose = gateway.admin("/readyz?verbose").await.with(200).text();
+    assert_eq!(verbose, "[+]configuration ok\n[+]serving ok\n[+]certificate ok\n[+]upstream ok\nready\n");
+    gateway.signal(rustix::process::Signal::TERM);
+    let draining = async || Some(gateway.admin("/readyz?verbose").await).filter(|reply| reply.status == 503);
+    let verbose = eventually("it drains", draining).await.text();
+    assert!(verbose.contains("[-]serving failed: draining\n") && verbose.ends_with("\nnot ready\n"), "{verbose}");
+    assert_eq!(gateway.admin("/readyz").await.with(503).text(), "draining\n");
+}
+
+#[tokio::test]
+async fn the_upstream_is_looked_for_and_required_if_asked() {
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let url = format!("http://{nobody}");
+    let gateway = Gateway::before(&*url).start().await;
+    assert_eq!(gateway.admin("/readyz").await.with(200).text(), "ok\n");
+    let verbose = gateway.admin("/readyz?verbose").await.with(200).text();
+    assert!(verbose.contains("[-]upstream failed: ") && verbose.ends_with(" (not required)\nready\n"), "{verbose}");
+    let upstream = &gateway.admin("/status.json").await.json()["upstream"];
+    assert_eq!((&upstream["url"], &upstream["reachable"]), (&json!(url), &json!(false)));
+
+    let strict = Gateway::before(&*url).settings("[upstream]\nrequired = true").start().await;
+    assert!(strict.admin("/readyz").await.with(503).text().contains("refused"));
+    assert!(strict.admin("/readyz?verbose").await.with(503).text().ends_with("not ready\n"));
+    assert_eq!(strict.admin("/livez").await.status, 200);
+    let _origin = Origin::start_at(nobody).await;
+    let ready = async || (strict.admin("/readyz").await.status == 200).then_some(());
+    eventually("the upstream is there", ready).await;
+    assert_eq!(strict.admin("/status.json").await.json()["upstream"]["reachable"], true);
+}
+
+#[tokio::test]
+async fn the_upstreams_own_metrics_are_passed_on() {
+    let origin = Origin::start().await;
+    let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    let source = Origin::answering(move |request| {
+        let (kind, body) = match request.target() {
+            "/metrics" => (kind, "weather_tool_calls_total 7\n# EOF\n".to_owned()),
+            "/page" => ("text/html", "<html>".to_owned()),
+            "/large" => (kind, "x".repeat(9 << 20)),
+            _ => return b"HTTP/1.1 404 x\r\ncontent-length: 0\r\n\r\n".to_vec(),
+        };
+        let length = body.len();
+        format!("HTTP/1.1 200 OK\r\ncontent-type: {kind}\r\ncontent-length: {length}\r\n\r\n{body}").into_bytes()
+    })
+    .await;
+    for (path, status, words) in [
+        ("", 200, "weather_tool_calls_total 7\n# EOF\n"),
+        ("/metrics", 200, "weather_tool_calls_total 7\n# EOF\n"),
+        ("/page", 502, "not in Prometheus' text format"),
+        ("/large", 502, "length limit exceeded"),
+        ("/none", 502, "it answers 404"),
+    ] {
+        let settings = format!("[upstream]\nmetrics = \"http://{}{path}\"", source.address());
+        let gateway = Gateway::before(&origin).settings(&settings).start().await;
+        let ask = Ask::get("/upstream-metrics").field("accept", kind);
+        let reply = gateway.plain(gateway.admin).await.ask(&ask).await.with(status);
+        assert!(reply.text().contains(words), "{path}: {}", reply.text());
+        if status == 200 {
+            assert_eq!(reply.fields.one("content-type"), Some(kind));
+        }
+        let seen = source.last();
+        assert_eq!(seen.fields().one("accept"), Some(kind));
+        assert_eq!(seen.fields().one("host"), Some(&*source.address().to_string()));
+    }
+    let gateway = Gateway::before(&origin).start().await;
+    assert!(gateway.admin("/upstream-metrics").await.with(404).text().contains("upstream.metrics"));
+    for protocol in Protocol::BOTH {
+        gateway.client(protocol).await.ask(&Ask::get("/upstream-metrics")).await.refuses(404, -32004, Value::Null);
+    }
+    assert_eq!(origin.requests().len(), 0);
+}

@@ -119,6 +119,27 @@ fn what_sessions_and_lists_need_is_read() {
 }
 
 #[test]
+fn members_about_the_upstreams_metrics_are_read() {
+    let source = |text: &str| parse(&format!("[upstream]\nmetrics = \"{text}\"")).map(|s| s.upstream.metrics.unwrap());
+    for (text, address, path) in [
+        ("http://127.0.0.1:9465", "http://127.0.0.1:9465", "/metrics"),
+        ("http://localhost:9465/a/b?c", "http://127.0.0.1:9465", "/a/b?c"),
+        ("unix:m.sock", "unix:/etc/gw/m.sock", "/metrics"),
+    ] {
+        let source = source(text).unwrap();
+        assert_eq!((source.address.to_string().as_str(), source.path.as_str()), (address, path));
+    }
+    for text in ["http://10.0.0.1:1/metrics", "https://localhost/metrics", "localhost:1", "http://127.0.0.1:1/a b"] {
+        let complaint = source(text).unwrap_err();
+        assert!(
+            complaint.starts_with("/etc/gw/gateway.toml:2:11: `upstream.metrics` must be on loopback"),
+            "{complaint}"
+        );
+    }
+    assert!(!parse("").unwrap().upstream.required && parse("[upstream]\nrequired = true").unwrap().upstream.required);
+}
+
+#[test]
 fn the_audit_is_read() {
     let defaults = Audit {
         output: AuditOutput::Stdout,
@@ -341,7 +362,7 @@ fn the_shipped_file_has_every_member() {
 fn what_the_shipped_file_shows_as_a_comment_can_be_written() {
     let commented: Vec<&str> =
         SHIPPED.lines().filter(|line| line.starts_with("# ") && line.contains(" = \"")).collect();
-    assert_eq!(commented.len(), 4, "{commented:?}");
+    assert_eq!(commented.len(), 5, "{commented:?}");
     let text = SHIPPED
         .lines()
         .map(|line| if commented.contains(&line) { &line[2..] } else { line })
@@ -354,4 +375,5 @@ fn what_the_shipped_file_shows_as_a_comment_can_be_written() {
     assert_eq!(settings.listen.plaintext, Some("127.0.0.1:8080".parse().unwrap()));
     assert_eq!(settings.upstream.ca.as_deref(), Some(Path::new("/etc/gw/upstream-ca.pem")));
     assert_eq!(settings.tls.client_auth, ClientAuth::Required("/etc/gw/client-ca.pem".into()));
+    assert_eq!(settings.upstream.metrics.unwrap().path, "/metrics");
 }

@@ -2,7 +2,8 @@
 
 use super::names;
 use super::{
-    Audit, AuditOutput, ClientAuth, Drain, Limits, Listen, Log, LogFormat, Overflow, Routes, Settings, Tls, Upstream,
+    Audit, AuditOutput, ClientAuth, Drain, Limits, Listen, Log, LogFormat, MetricsSource, Overflow, Routes, Settings,
+    Tls, Upstream,
 };
 use crate::access::{Network, PerSource, Quota, Rate};
 use crate::config::error::ConfigError;
@@ -21,7 +22,7 @@ pub(super) const MEMBERS: Members = &[
     ("listen", &["public", "admin", "plaintext", "public_hosts", "allowed_origins", "trusted_proxies"]),
     ("tls", &["certificate", "private_key", "min_version", "client_ca", "client_auth"]),
     ("keys", &["file", "expiry_notice", "session_secret_file"]),
-    ("upstream", &["url", "allow_remote", "ca", "head_timeout", "idle_timeout", "tools"]),
+    ("upstream", &["url", "allow_remote", "ca", "head_timeout", "idle_timeout", "tools", "metrics", "required"]),
     ("routes", &["protected", "public"]),
     (
         "limits",
@@ -51,6 +52,8 @@ pub(super) const MEMBERS: Members = &[
 
 /// What a limit is called that is none.
 const UNLIMITED: &str = "unlimited";
+
+const METRICS: &str = "must be on loopback or a Unix socket, such as \"http://127.0.0.1:9465/metrics\" or \"unix:metrics.sock\"; what is elsewhere can be scraped there";
 
 const URL: &str = "http://127.0.0.1:8081";
 
@@ -171,7 +174,21 @@ fn upstream(mut table: Table<'_>, base: &Path) -> Result<Upstream, ConfigError> 
         head_timeout: table.read("head_timeout", Duration::from_secs(75), Value::duration_above_zero)?,
         idle_timeout: table.read("idle_timeout", Duration::from_secs(4), Value::duration_above_zero)?,
         tools: table.read("tools", Vec::new(), |v| texts(v, names::TOOL, names::tool))?,
+        metrics: table.read_optional("metrics", |v| metrics(v, base))?,
+        required: table.read("required", false, Value::flag)?,
     })
+}
+
+fn metrics(value: &Value<'_>, base: &Path) -> Result<MetricsSource, ConfigError> {
+    let text = value.text()?;
+    let (origin, path) = match text.strip_prefix("http://").and_then(|rest| rest.find('/')) {
+        Some(slash) => text.split_at("http://".len() + slash),
+        None => (text, "/metrics"),
+    };
+    let address = Address::parse(origin, base, false);
+    let address = address.map_err(|_| value.error(METRICS))?;
+    let target: http::Uri = path.parse().map_err(|_| value.error(METRICS))?;
+    Ok(MetricsSource { address, path: target.to_string() })
 }
 
 fn routes(mut table: Table<'_>) -> Result<Routes, ConfigError> {
