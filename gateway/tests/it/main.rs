@@ -101,4 +101,6 @@ mod unknown_paths_are_json_404;
 #[cfg(test)]
 mod upgrades_are_refused;
 #[cfg(test)]
+mod what_is_watched_exists;
+#[cfg(test)]
 mod wrong_keys_are_refused;
