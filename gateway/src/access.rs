@@ -29,7 +29,7 @@ pub use memory::Memory;
 pub use network::{Network, NetworkError};
 pub use policy::{Decision, Policy};
 pub use quota::{Quota, Rate, RateError};
-pub use session::{SessionSecret, SessionSecretError, Sessions};
+pub use session::{RecentSessions, SessionSecret, SessionSecretError, Sessions};
 pub use stranger::{Excess, PerSource, Source, Strangers, Visit};
 pub use tools::ToolSet;
 pub use usage::{Allowance, Hold, Limited, Slot, Standing};

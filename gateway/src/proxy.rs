@@ -20,7 +20,7 @@ pub mod upload;
 pub mod ward;
 
 use crate::access::{
-    Decision, Hold, Limited, Memory, Network, Paid, Permit, Principal, Sessions, Sole, Strangers, Uptime,
+    Decision, Hold, Limited, Memory, Network, Paid, Permit, Principal, RecentSessions, Sole, Strangers, Uptime,
 };
 use crate::clock::Clock;
 use crate::mcp::{Call, ListKind, Method as Rpc, Mirrored};
@@ -76,7 +76,7 @@ pub struct Gateway {
     /// Largest list that is cut down to what a client may use, in bytes.
     pub max_list: usize,
     /// Whose a session is.
-    pub sessions: Arc<Sessions>,
+    pub sessions: RecentSessions,
     /// How long before a key's end its replies say when that is.
     pub expiry_notice: Duration,
     /// This worker's deadlines.

@@ -21,6 +21,8 @@ protected = ["/mcp", "/sse", "/idle", "/big"]
 max_connections_per_address = "unlimited"
 [log]
 level = "warn"
+[audit]
+output = "off"
 EOT
 # made once: a fork a key is slow under valgrind
 if [ ! -s "$certs/keys.toml" ]; then

@@ -4,6 +4,10 @@
 //! gets the name with a tag behind it that only we can make, and only for this client: `NAME.TAG`. What comes back without
 //! the right tag is nobody's session. Nothing is remembered.
 
+mod recent;
+
+pub use recent::RecentSessions;
+
 use super::ClientId;
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::hmac;
@@ -72,9 +76,15 @@ impl Sessions {
 
     /// What the upstream calls the session that `client` says it is in; `None` if it is not this client's.
     pub fn unwrap<'a>(&self, client: &ClientId, shown: &'a [u8]) -> Option<&'a [u8]> {
-        let (name, tag) = shown.split_at_checked(shown.len().checked_sub(TAG + 1)?)?;
-        let tag = tag.strip_prefix(b".")?;
+        let name = Self::name(shown)?;
+        let tag = shown.get(name.len() + 1..)?;
         verify_slices_are_equal(&self.tag(client, name), tag).ok().map(|()| name)
+    }
+
+    /// What stands before the tag, whether that is right or not.
+    fn name(shown: &[u8]) -> Option<&[u8]> {
+        let (name, tag) = shown.split_at_checked(shown.len().checked_sub(TAG + 1)?)?;
+        tag.starts_with(b".").then_some(name)
     }
 
     /// True once, if sessions end with this process: whoever first sees one can say so.

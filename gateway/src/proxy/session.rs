@@ -4,7 +4,7 @@ use super::Gateway;
 use crate::access::{Client, Sole};
 use crate::record::Exchange;
 use crate::reject::Reject;
-use http::header::{HeaderMap, HeaderName, HeaderValue};
+use http::header::{HeaderMap, HeaderName};
 
 const MCP_SESSION_ID: HeaderName = HeaderName::from_static("mcp-session-id");
 
@@ -27,9 +27,9 @@ impl Gateway {
     /// [`Reject::UpstreamInvalid`]: the upstream names more than one.
     pub(super) fn give_session(&self, headers: &mut HeaderMap, exchange: &Exchange) -> Result<(), Reject> {
         let (Some(name), Some(client)) = (headers.get(&MCP_SESSION_ID), exchange.client()) else { return Ok(()) };
-        let wrapped = HeaderValue::try_from(self.sessions.wrap(client.id(), name.as_bytes()));
         let several = headers.get_all(&MCP_SESSION_ID).iter().count() > 1;
-        headers.insert(MCP_SESSION_ID, wrapped.ok().filter(|_| !several).ok_or(Reject::UpstreamInvalid)?);
+        let wrapped = self.sessions.wrap(client.id(), name).filter(|_| !several).ok_or(Reject::UpstreamInvalid)?;
+        headers.insert(MCP_SESSION_ID, wrapped);
         if self.sessions.tells() {
             tracing::warn!(
                 "the upstream names sessions, and keys.session_secret_file is not set: they end when this process does, \

@@ -11,6 +11,7 @@ mod vigil;
 
 use super::listener::Sockets;
 use super::{Phase, Shared};
+use crate::access::RecentSessions;
 use crate::clock::{Clock, Ticks};
 use crate::proxy::Gateway;
 use crate::proxy::turn::Turn;
@@ -134,7 +135,7 @@ impl Worker {
             )),
             max_body: limits.max_body,
             max_list: usize::try_from(limits.max_list).unwrap_or(usize::MAX),
-            sessions: shared.sessions.clone(),
+            sessions: RecentSessions::new(shared.sessions.clone()),
             expiry_notice: shared.expiry_notice,
             clock: clock.clone(),
             turn: Rc::new(Turn::new((!limits.keep_alive.is_zero()).then(|| Ticks::of(limits.keep_alive)))),
