@@ -54,11 +54,17 @@ impl Limits {
     pub fn cost(&self, call: &Call<'_>) -> u32 {
         let method = call.method();
         if method == Method::ToolsCall {
-            return call.name().and_then(|tool| self.costs.get(tool)).copied().unwrap_or(1);
+            return call.name().and_then(|tool| named(&self.costs, tool)).map_or(1, |(_, cost)| *cost);
         }
         let told = self.method_costs.iter().find(|(told, _)| *told == method).map(|(_, cost)| *cost);
         told.unwrap_or_else(|| u32::from(!is_free(method, call.method_text())))
     }
+}
+
+/// What is written for a tool. A server that does not care about the case of letters must not make a dear tool cheap.
+pub(super) fn named<'a, T>(written: &'a BTreeMap<Box<str>, T>, tool: &str) -> Option<(&'a str, &'a T)> {
+    let like = || written.iter().find(|(name, _)| name.eq_ignore_ascii_case(tool));
+    written.get_key_value(tool).or_else(like).map(|(name, value)| (&**name, value))
 }
 
 /// What clients send without being asked to, and what tells them what there is.
@@ -124,7 +130,7 @@ mod tests {
             ..Limits::default()
         };
         let call = |tool: &str| cost(&limits, &request("tools/call", &format!(r#"{{"name":"{tool}"}}"#)));
-        assert_eq!((call("a"), call("\\u0061"), call("b"), call("free")), (5, 5, 1, 0));
+        assert_eq!((call("a"), call("\\u0061"), call("b"), call("free"), call("A")), (5, 5, 1, 0, 5));
         assert_eq!(cost(&limits, &request("tools/list", "{}")), 2);
         assert_eq!(cost(&limits, &request("resources/read", r#"{"uri":"a"}"#)), 0);
     }

@@ -2,6 +2,7 @@
 //! change nothing in it.
 
 use super::bucket::{Bucket, Level, Taken, Uptime};
+use super::limits::named;
 use super::{Limits, Quota};
 use crate::mcp::{Call, Method};
 use crate::reject::Reject;
@@ -126,7 +127,7 @@ impl Allowance {
             return Ok(());
         }
         let taken = self.charge_client(cost, now)?;
-        let Some((quota, bucket)) = tool(call).and_then(|tool| self.tool(tool)) else { return Ok(()) };
+        let Some((_, quota, bucket)) = tool(call).and_then(|tool| self.tool(tool)) else { return Ok(()) };
         bucket.take(quota, cost, now).map(drop).map_err(|wait| {
             if let Some(taken) = &taken {
                 self.used.bucket.give_back(taken);
@@ -141,15 +142,16 @@ impl Allowance {
     }
 
     /// Where the rates stand: the client's, and that of the tool.
-    pub fn standings<'a>(&'a self, tool: Option<&'a str>, now: Uptime) -> impl Iterator<Item = Standing<'a>> {
+    pub fn standings<'a>(&'a self, tool: Option<&str>, now: Uptime) -> impl Iterator<Item = Standing<'a>> + use<'a> {
         let of = move |tool, quota: Quota, bucket: &Bucket| Standing { tool, quota, level: bucket.level(&quota, now) };
         let client = self.limits.quota.map(|quota| of(None, quota, &self.used.bucket));
-        let tool = tool.and_then(|tool| self.tool(tool).map(|(quota, bucket)| of(Some(tool), *quota, bucket)));
+        let tool = tool.and_then(|tool| self.tool(tool)).map(|(tool, quota, bucket)| of(Some(tool), *quota, bucket));
         client.into_iter().chain(tool)
     }
 
-    fn tool(&self, tool: &str) -> Option<(&Quota, &Bucket)> {
-        Some((self.limits.tools.get(tool)?, self.tools.get(tool)?))
+    fn tool(&self, tool: &str) -> Option<(&str, &Quota, &Bucket)> {
+        let (tool, quota) = named(&self.limits.tools, tool)?;
+        Some((tool, quota, self.tools.get(tool)?))
     }
 }
 
@@ -215,6 +217,7 @@ mod tests {
         assert_eq!((charge(&allowance, "slow"), charge(&allowance, "slow")), (Ok(()), Ok(())));
         assert_eq!(left(&allowance), [8, 0]);
         assert_eq!(charge(&allowance, "slow"), Err(Reject::ToolRateLimited));
+        assert_eq!(charge(&allowance, "SLOW"), Err(Reject::ToolRateLimited), "some servers do not care");
         assert_eq!(left(&allowance), [8, 0], "what was refused costs nothing");
         assert_eq!(charge(&allowance, "dear"), Ok(()));
         assert_eq!(charge(&allowance, "dear"), Err(Reject::RateLimited));
@@ -255,6 +258,30 @@ mod tests {
         });
         assert!(panicked.is_err());
         assert_eq!((allowance.held(Hold::Stream), allowance.held(Hold::Flight)), (0, 0));
+    }
+
+    /// Threads that take and give back at once never hold more than there are.
+    #[test]
+    fn threads_together_hold_no_more_than_there_are() {
+        const MOST: u32 = 3;
+        let limits = Limits { max_in_flight: NonZeroU32::new(MOST), ..Limits::default() };
+        let allowance = Allowance::new(limits, None).unwrap();
+        let held = AtomicU32::new(0);
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| {
+                    for _ in 0..2_000 {
+                        let Ok(slot) = allowance.admit(Hold::Flight) else { continue };
+                        assert!(held.fetch_add(1, Relaxed) < MOST);
+                        std::thread::yield_now();
+                        held.fetch_sub(1, Relaxed);
+                        drop(slot);
+                    }
+                });
+            }
+        });
+        assert_eq!(allowance.held(Hold::Flight), 0);
+        assert!(allowance.admit(Hold::Flight).unwrap().is_some());
     }
 
     #[test]

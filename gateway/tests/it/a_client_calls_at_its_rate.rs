@@ -3,10 +3,10 @@
 //! every reply says what is left. Handshake, lists and notifications are free, and what is refused costs nothing. Rotation,
 //! reloads and time that jumps refill nothing.
 //!
-//! Rates here give one call in many minutes, so that no test is long enough for one.
+//! Rates here give one call in many minutes, so that no test is long enough for one; but for the one that waits for it.
 
 use crate::harness::origin::ok;
-use crate::harness::{Ask, Gateway, Key, Origin, Protocol, Reply};
+use crate::harness::{Ask, Gateway, Key, Origin, Protocol, Reply, eventually};
 use serde_json::{Value, json};
 
 const LIMITS: &str = r#"
@@ -217,6 +217,20 @@ async fn while_others_are_not_concerned() {
     }
     let text = gateway.admin("/metrics").await.text();
     assert!(!text.contains("gateway_rate_limited_total{client=\"weather-agent\""), "it has no limits");
+}
+
+#[tokio::test]
+async fn and_may_go_on_after_a_while() {
+    let origin = Origin::answering(|_| ok("{}")).await;
+    let key = Key::new();
+    let limits = "tools = \"all\"\nrate = \"1/s\"\nburst = 2";
+    let gateway = Gateway::before(&origin).client("metered", limits, &[&key]).start().await;
+    let mut client = gateway.http1().await;
+    let ask = Ask::call(7, "any", json!({})).key(&key.secret);
+    for _ in 0..2 {
+        eventually("the burst is used up", async || (client.ask(&ask).await.status == 429).then_some(())).await;
+        eventually("the rate gives another", async || (client.ask(&ask).await.status == 200).then_some(())).await;
+    }
 }
 
 #[tokio::test]
