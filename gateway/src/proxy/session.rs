@@ -4,7 +4,7 @@ use super::Gateway;
 use crate::access::{Client, Sole};
 use crate::record::Exchange;
 use crate::reject::Reject;
-use http::header::{HeaderMap, HeaderName};
+use http::header::{Entry, HeaderMap, HeaderName};
 
 const MCP_SESSION_ID: HeaderName = HeaderName::from_static("mcp-session-id");
 
@@ -26,10 +26,12 @@ impl Gateway {
     /// # Errors
     /// [`Reject::UpstreamInvalid`]: the upstream names more than one.
     pub(super) fn give_session(&self, headers: &mut HeaderMap, exchange: &Exchange) -> Result<(), Reject> {
-        let (Some(name), Some(client)) = (headers.get(&MCP_SESSION_ID), exchange.client()) else { return Ok(()) };
-        let several = headers.get_all(&MCP_SESSION_ID).iter().count() > 1;
-        let wrapped = self.sessions.wrap(client.id(), name).filter(|_| !several).ok_or(Reject::UpstreamInvalid)?;
-        headers.insert(MCP_SESSION_ID, wrapped);
+        let (Entry::Occupied(mut field), Some(client)) = (headers.entry(MCP_SESSION_ID), exchange.client()) else {
+            return Ok(());
+        };
+        let several = field.iter().nth(1).is_some();
+        let wrapped = self.sessions.wrap(client.id(), field.get()).filter(|_| !several);
+        field.insert(wrapped.ok_or(Reject::UpstreamInvalid)?);
         if self.sessions.tells() {
             tracing::warn!(
                 "the upstream names sessions, and keys.session_secret_file is not set: they end when this process does, \

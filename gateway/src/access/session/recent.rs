@@ -6,7 +6,6 @@ use aws_lc_rs::constant_time::verify_slices_are_equal;
 use http::HeaderValue;
 use std::cell::RefCell;
 use std::fmt;
-use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 
 /// How many are remembered, about 200 bytes each.
@@ -17,7 +16,6 @@ const MOST: usize = 256;
 /// and nothing else: it is no record of which sessions there are.
 pub struct RecentSessions {
     sessions: Arc<Sessions>,
-    key: RandomState,
     places: RefCell<Box<[Option<Recent>]>>,
 }
 
@@ -31,13 +29,13 @@ impl RecentSessions {
     /// Remembers nothing yet.
     pub fn new(sessions: Arc<Sessions>) -> Self {
         let places = std::iter::repeat_with(|| None).take(MOST).collect();
-        Self { sessions, key: RandomState::new(), places: RefCell::new(places) }
+        Self { sessions, places: RefCell::new(places) }
     }
 
     /// [`Sessions::wrap`]; nothing if that would be no header value, which cannot be.
     pub fn wrap(&self, client: &ClientId, name: &HeaderValue) -> Option<HeaderValue> {
         let places = &mut *self.places.borrow_mut();
-        let place = places.get_mut(self.place(client, name.as_bytes()))?;
+        let place = places.get_mut(place(name.as_bytes()))?;
         if let Some(recent) = place.as_ref().filter(|recent| recent.client == *client && recent.name == *name) {
             return Some(recent.wrapped.clone());
         }
@@ -50,7 +48,7 @@ impl RecentSessions {
     pub fn unwrap<'a>(&self, client: &ClientId, shown: &'a [u8]) -> Option<&'a [u8]> {
         let name = Sessions::name(shown)?;
         let places = &mut *self.places.borrow_mut();
-        let place = places.get_mut(self.place(client, name))?;
+        let place = places.get_mut(place(name))?;
         if let Some(recent) = place.as_ref().filter(|recent| recent.client == *client && recent.name == *name) {
             return verify_slices_are_equal(recent.wrapped.as_bytes(), shown).ok().map(|()| name);
         }
@@ -66,11 +64,18 @@ impl RecentSessions {
     pub fn tells(&self) -> bool {
         self.sessions.tells()
     }
+}
 
-    /// Where a session is looked for. The key keeps clients from choosing whom they push out.
-    fn place(&self, client: &ClientId, name: &[u8]) -> usize {
-        self.key.hash_one((client, name)) as usize % MOST
-    }
+/// Where a session is looked for: by the end of its name, where most servers are random. Whoever can choose it can make
+/// others' tags be made once more, which is what a session of their own costs them too.
+fn place(name: &[u8]) -> usize {
+    const ODD: u64 = 0x9e37_79b9_7f4a_7c15; // 2^64 divided by the golden ratio: it spreads what differs in any bit
+    let end = name.last_chunk::<16>().map_or(name, |end| end);
+    let spread = end.chunks(8).fold(0, |hash: u64, part| {
+        let word = part.iter().fold(0, |word, byte| word << 8 | u64::from(*byte));
+        (hash.rotate_left(5) ^ word).wrapping_mul(ODD)
+    });
+    (spread >> 32) as usize % MOST
 }
 
 impl fmt::Debug for RecentSessions {
