@@ -113,10 +113,9 @@ impl Stage {
                 Stage::Fetching(trip) => {
                     let mut reply = ready!(Pin::new(trip).poll(cx)).map_err(|failure| refused(&failure))?;
                     gateway.give_session(&mut reply.headers, exchange)?;
-                    let Some((lists, client)) = lists.zip(exchange.client()) else {
-                        return Poll::Ready(Ok((reply, None)));
-                    };
-                    let sieve = Sieve::new(client.policy().clone(), lists);
+                    let Some(lists) = *lists else { return Poll::Ready(Ok((reply, None))) };
+                    let policy = exchange.client().map(|client| client.policy().clone()).unwrap_or_default();
+                    let sieve = Sieve::new(policy, lists);
                     *self = Stage::Sifting(Box::new(Sifting::new(reply, sieve, gateway.max_list)));
                 }
                 Stage::Sifting(sifting) => return sifting.poll(cx),

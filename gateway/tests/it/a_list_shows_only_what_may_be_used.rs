@@ -235,6 +235,22 @@ async fn while_other_replies_pass_as_they_are() {
 }
 
 #[tokio::test]
+async fn also_to_a_client_that_may_do_everything_at_its_rate() {
+    let [all, _] = tools();
+    let body = all.clone();
+    let origin = Origin::answering(move |_| reply("application/json", &body)).await;
+    let limited = Key::new();
+    let members = "tools = \"all\"\nrate = \"60/min\"\nmax_streams = 1";
+    let gateway = Gateway::before(&origin).client("limited", members, &[&limited]).start().await;
+    for protocol in Protocol::BOTH {
+        let ask = list("tools/list").field("accept-encoding", "gzip").key(&limited.secret);
+        let seen = gateway.client(protocol).await.ask(&ask).await.with(200);
+        assert_eq!((seen.text(), seen.fields.one("etag")), (all.clone(), Some("\"1\"")));
+        assert_eq!(origin.last().fields().all("accept-encoding"), ["gzip"]);
+    }
+}
+
+#[tokio::test]
 async fn and_errors_of_the_backend_too() {
     let error = r#"{"jsonrpc":"2.0","id":7,"error":{"code":-32601,"message":"no tools"}}"#;
     let replies = [
