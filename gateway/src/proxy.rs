@@ -408,8 +408,7 @@ fn judge(
         Asked::Nothing | Asked::Streamed(_) => {
             dress.limits = RateLimit::of(principal.client(), None, None);
             let permit = decided(exchange, principal.authorize(None))?;
-            let lists = (principal.client().policy().reads() && letter.method == Method::GET).then_some(Lists::Any);
-            return Ok((permit.charge(Some(&principal), None)?, lists));
+            return Ok((permit.charge(Some(&principal), None)?, lists(letter, &principal, None)));
         }
     };
     if !letter.policy {
@@ -426,14 +425,17 @@ fn judge(
     let tool = call.name().filter(|_| call.method() == Rpc::ToolsCall);
     dress.limits = RateLimit::of(principal.client(), tool, paid.as_ref().err().map(|refusal| refusal.reject));
     let paid = paid.map_err(|refusal| Refusal { id: call.id().map(Into::into), ..refusal })?;
-    Ok((paid, lists(letter, &principal, &call)))
+    Ok((paid, lists(letter, &principal, Some(&call))))
 }
 
-/// Which lists may come where a call is answered.
-fn lists(letter: &Letter, principal: &Principal<'_>, call: &Call<'_>) -> Option<Lists> {
-    let resumes = || letter.fields.contains_key("last-event-id").then_some(Lists::Any);
-    let lists = || ListKind::asked_by(call.method()).map(Lists::Asked).or_else(resumes);
-    principal.client().policy().reads().then(lists).flatten()
+/// Which lists may come in answer: the one that is asked for, or any where a stream goes on.
+fn lists(letter: &Letter, principal: &Principal<'_>, call: Option<&Call<'_>>) -> Option<Lists> {
+    if !principal.client().policy().reads() {
+        return None;
+    }
+    let asked = call.and_then(|call| ListKind::asked_by(call.method())).map(Lists::Asked);
+    let goes_on = || letter.method == Method::GET || letter.fields.contains_key("last-event-id");
+    asked.or_else(|| goes_on().then_some(Lists::Any))
 }
 
 fn decided(exchange: &mut Exchange, decision: Decision) -> Result<Permit, Reject> {

@@ -5,18 +5,33 @@ use http::Method;
 use http::header::{self, HeaderMap, HeaderValue};
 use http::request::Parts;
 
-/// A body that a policy can read: exactly one JSON media type and no content coding.
+/// A body that a policy can read: exactly one JSON media type, in UTF-8, and no content coding.
 ///
-/// GET and DELETE have no body and pass.
+/// GET and DELETE have no body, and need no type.
 pub(super) fn judgeable(request: &Parts) -> Result<(), Reject> {
-    if request.method != Method::POST {
-        return Ok(());
-    }
     let headers = &request.headers;
     let mut types = headers.get_all(header::CONTENT_TYPE).iter().map(HeaderValue::as_bytes);
-    let json = types.next().is_some_and(|value| essence(value).eq_ignore_ascii_case(b"application/json"));
-    let sane = json && types.next().is_none() && !headers.contains_key(header::CONTENT_ENCODING);
-    if sane { Ok(()) } else { Err(Reject::MediaType) }
+    let json = match types.next() {
+        Some(value) => essence(value).eq_ignore_ascii_case(b"application/json") && is_utf8(value),
+        None => false,
+    };
+    let sane = (json || request.method != Method::POST) && types.next().is_none();
+    if sane && !headers.contains_key(header::CONTENT_ENCODING) { Ok(()) } else { Err(Reject::MediaType) }
+}
+
+/// Whether no parameter says another charset. JSON has none (RFC 8259, section 11), but a server may heed it all the same,
+/// and read other names than we did.
+fn is_utf8(kind: &[u8]) -> bool {
+    let parameters = kind.split(|b| *b == b';').skip(1).filter_map(|parameter| {
+        let at = memchr::memchr(b'=', parameter)?;
+        let (name, value) = parameter.split_at_checked(at)?;
+        Some((name.trim_ascii(), value.get(1..)?.trim_ascii()))
+    });
+    let mut charsets = parameters.filter(|(name, _)| name.eq_ignore_ascii_case(b"charset")).map(|(_, value)| value);
+    charsets.all(|value| {
+        let bare = value.strip_prefix(b"\"").and_then(|rest| rest.strip_suffix(b"\"")).unwrap_or(value);
+        bare.eq_ignore_ascii_case(b"utf-8")
+    })
 }
 
 /// Whether a reply is JSON.

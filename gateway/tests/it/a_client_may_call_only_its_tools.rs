@@ -174,7 +174,12 @@ async fn and_only_json_without_a_coding_can_be_judged() {
         fields.iter().fold(ask, |ask, (name, value)| ask.field(name, value))
     };
     let mut client = gateway.http1().await;
-    for kind in ["application/json", "application/json; charset=utf-8", "Application/JSON"] {
+    for kind in [
+        "application/json",
+        "application/json; charset=utf-8",
+        "application/json;a=b; Charset=\"UTF-8\"",
+        "Application/JSON",
+    ] {
         client.ask(&ask(&[("content-type", kind)])).await.with(200);
     }
     for fields in [
@@ -183,10 +188,17 @@ async fn and_only_json_without_a_coding_can_be_judged() {
         &[("content-type", "application/json-rpc")],
         &[("content-type", "application/json"), ("content-type", "text/plain")],
         &[("content-type", "application/json"), ("content-encoding", "gzip")],
+        &[("content-type", "application/json; charset=utf-7")],
+        &[("content-type", "application/json;a=b;charset = \"utf-16\"")],
+        &[("content-type", "application/json;charset=utf-8;charset=utf-7")],
     ] {
         client.ask(&ask(fields)).await.refuses(415, -32006, Value::Null);
     }
-    assert_eq!(origin.requests().len(), 3);
+    for method in ["GET", "DELETE", "PUT"] {
+        let coded = Ask::new(method, "/mcp").key(&alerts.secret).field("content-encoding", "deflate").body(body);
+        gateway.http1().await.ask(&coded).await.refuses(415, -32006, Value::Null);
+    }
+    assert_eq!(origin.requests().len(), 4);
 }
 
 #[tokio::test]
