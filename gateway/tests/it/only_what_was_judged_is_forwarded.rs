@@ -196,6 +196,50 @@ const HEADS: &[Case] = &[
     ("GET /mcp HTTP/1.1\r\n{H}{K}Connection: X-API-Key, X-Client-Id\r\n\r\n", 200, Open, &["GET /mcp - "]),
 ];
 
+macro_rules! target {
+    ($target:literal) => {
+        concat!($target, " HTTP/1.1\r\n{H}{K}\r\n")
+    };
+}
+
+/// What is asked for. Nothing is repaired: what does not read like one of our routes at once is refused.
+const TARGETS: &[Case] = &[
+    (target!("/mcp"), 200, Open, &["GET /mcp - "]),
+    (target!("/mcp/"), 200, Open, &["GET /mcp/ - "]),
+    (target!("/mcp?a=%2e%2e/%2f&b=../;//"), 200, Open, &["GET /mcp?a=%2e%2e/%2f&b=../;// - "]),
+    // what no request may carry is cut off before anything is judged (RFC 9112, section 3.2)
+    (target!("/mcp#/../health"), 200, Open, &["GET /mcp - "]),
+    (target!("/mcp/../mcp"), 400, Closed, NOTHING),
+    (target!("/health/../mcp"), 400, Closed, NOTHING),
+    (target!("/./mcp"), 400, Closed, NOTHING),
+    (target!("/mcp/."), 400, Closed, NOTHING),
+    (target!("/mcp/.."), 400, Closed, NOTHING),
+    (target!("/%2e/mcp"), 400, Closed, NOTHING),
+    (target!("/health/%2e%2E/mcp"), 400, Closed, NOTHING),
+    (target!("//mcp"), 400, Closed, NOTHING),
+    (target!("/mcp//"), 400, Closed, NOTHING),
+    (target!("/%2fmcp"), 400, Closed, NOTHING),
+    (target!("/mcp%2F"), 400, Closed, NOTHING),
+    (target!("/mcp%5c"), 400, Closed, NOTHING),
+    (target!("/mcp\\"), 400, Closed, NOTHING),
+    (target!("\\mcp"), 400, Closed, NOTHING),
+    (target!("/mcp%00"), 400, Closed, NOTHING),
+    (target!("/mcp%25"), 400, Closed, NOTHING),
+    (target!("/mcp%252e"), 400, Closed, NOTHING),
+    (target!("/mcp;x=1"), 400, Closed, NOTHING),
+    (target!("/health;/../mcp"), 400, Closed, NOTHING),
+    (target!("/mcp\u{e9}"), 400, Closed, NOTHING),
+    (target!("http://localhost/mcp"), 400, Closed, NOTHING),
+    (target!("https://evil.example/mcp"), 400, Closed, NOTHING),
+    (target!("localhost:443"), 400, Closed, NOTHING),
+    (target!("*"), 400, Closed, NOTHING),
+    (target!("mcp"), 400, Closed, NOTHING),
+    (target!("?"), 400, Closed, NOTHING),
+    (target!(""), 400, Closed, NOTHING),
+    (target!("/%6dcp"), 400, Closed, NOTHING),
+    (target!("/MCP"), 404, Open, NOTHING),
+];
+
 /// What stands behind a request.
 const BEHIND: &[Case] = &[
     // the body of a stranger's request: swallowed or closed, never looked at
@@ -362,6 +406,21 @@ async fn however_heads_are_written() {
 }
 
 #[tokio::test]
+async fn whatever_is_asked_for() {
+    let (range, key) = Range::start("tools = \"all\"").await;
+    range.play(TARGETS, "GET ", &key).await;
+    for method in ["POST ", "OPTIONS ", "DELETE "] {
+        let refused: Vec<Case> = TARGETS.iter().filter(|case| case.1 == 400).copied().collect();
+        range.play(&refused, method, &key).await;
+    }
+    let long = format!("GET /mcp?{} HTTP/1.1\r\nHost: localhost\r\n\r\n", "a".repeat(64 * 1024));
+    let mut client = range.gateway.http1().await;
+    let _ = client.offer(long).await;
+    let status = client.raw_head().await.map(|head| head.status());
+    assert!(matches!(status, None | Some(414 | 431)), "{status:?}");
+}
+
+#[tokio::test]
 async fn whatever_stands_behind_a_request() {
     let (range, key) = Range::start("tools = \"all\"").await;
     range.play(BEHIND, "", &key).await;
@@ -369,6 +428,6 @@ async fn whatever_stands_behind_a_request() {
 
 #[test]
 fn at_least_sixty_ways() {
-    let cases = [LENGTHS, CODINGS, CHUNKS, HEADS, BEHIND];
+    let cases = [LENGTHS, CODINGS, CHUNKS, HEADS, TARGETS, BEHIND];
     assert!(cases.iter().map(|cases| cases.len()).sum::<usize>() >= 100);
 }
