@@ -1,6 +1,6 @@
 #!/bin/sh
 # gateway.sh PORT UPSTREAM CERTS RUN BINARY [FULL]: writes settings and keys for the bench into RUN, then becomes the gateway.
-# The keys are the bench's own (CERTS/keys.txt); requests are not logged, as every other peer has its access log off.
+# The keys are the bench's own (CERTS/keys.txt); the audit is off, as every other peer has its access log off.
 set -eu
 port=$1 upstream=$2 certs=$3 run=$4 binary=$5
 cat > "$run/gateway.toml" <<EOT

@@ -30,6 +30,11 @@ fn every_fault_is_exit_64_with_its_place() {
         ),
         ("gateway.toml", "[listen]\npublic = 8443", "gateway.toml:2:10: `listen.public` is an integer"),
         (
+            "gateway.toml",
+            "[audit]\noutput = \"none/audit.jsonl\"",
+            "gateway.toml: `audit.output`: there is no directory none; make it",
+        ),
+        (
             "keys.toml",
             "[[client]]\nid = \"a\"\nkey = \"secret\"",
             "keys.toml:3:7: a key itself never stands in this file",

@@ -93,6 +93,26 @@ async fn as_long_as_its_directory_is_there() {
     assert!(said.contains("none/audit.jsonl: the audit cannot be written there: No such file"), "{said}");
 }
 
+#[tokio::test]
+async fn a_full_disk_is_said_once_and_tried_again() {
+    let origin = Origin::answering(|_| ok("{}")).await;
+    let full = "[audit]\noutput = \"/dev/full\"";
+    let mut gateway = Gateway::before(&origin).settings(full).start().await;
+    let mut client = gateway.http1().await;
+    for _ in 0..3 {
+        client.ask(&Ask::ping().key(&gateway.key().secret)).await.with(200);
+    }
+    let tried = async || gateway.metric("gateway_audit_write_errors_total").await.filter(|count| *count > 2.0);
+    eventually("it is tried again and again", tried).await;
+    assert_eq!(gateway.metric("gateway_audit_lines_total").await, Some(0.0));
+    let said = |line: &Value| line["message"].as_str().is_some_and(|text| text.contains("audit cannot be written"));
+    assert_eq!(gateway.log.since(0, said).len(), 1);
+    gateway.signal(Signal::TERM);
+    assert_eq!(gateway.exited().await, 0);
+    let lost = |line: &Value| line["message"] == "the audit cannot be written: lines are lost";
+    assert_eq!(gateway.log.since(0, lost).len(), 1);
+}
+
 /// More than is ever on its way while somebody reads.
 const QUEUE: f64 = 65536.0;
 

@@ -95,6 +95,24 @@ async fn every_metric_in_a_scrape_and_every_word_among_ours() {
     }
 }
 
+/// Whatever spends the error budget is counted where the budget is watched, and nothing else is.
+#[test]
+fn errors_are_the_same_everywhere() {
+    let text = watched();
+    let expressions: BTreeSet<_> =
+        text.split("outcome=~").skip(1).map(|rest| rest.trim_start_matches(['\\', '"'])).collect();
+    let lists: BTreeSet<_> = expressions.iter().map(|rest| rest.split(['"', '\\']).next().unwrap()).collect();
+    let errors: Vec<_> = lists.iter().filter(|list| list.contains("relayed_5xx")).collect();
+    assert_eq!(errors.len(), 1, "one definition: {errors:?}");
+    let counted = |word: &str| {
+        errors[0].split('|').any(|form| form.strip_suffix(".*").map_or(form == word, |start| word.starts_with(start)))
+    };
+    for index in 0..Outcome::WORDS {
+        let word = Outcome::word_at(index);
+        assert_eq!(counted(word), Outcome::is_error_at(index), "{word}");
+    }
+}
+
 #[tokio::test]
 async fn with_a_help_text_and_a_type_each() {
     let scrape = scrape().await;

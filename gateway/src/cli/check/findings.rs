@@ -4,6 +4,7 @@ use crate::access::policy::{self, Role, Rule, Scope};
 use crate::access::{ClientRow, KeyState};
 use crate::cli::when;
 use crate::config::keys_file::Written;
+use crate::config::settings::AuditOutput;
 use crate::config::{ConfigError, Settings, keys_file, moment, session_secret};
 use crate::mcp::ListKind;
 use crate::serve::tls::{Clients, Identity, TlsError};
@@ -38,6 +39,7 @@ impl Findings {
                 findings.clients(&settings, config, now);
                 findings.authorities(&settings, config);
                 findings.session_secret(&settings);
+                findings.audit(&settings, config);
             }
             Err(error) => findings.errors.push(error),
         }
@@ -120,6 +122,15 @@ impl Findings {
     }
 
     /// Tools that the upstream does not have, if it is known which it has.
+    fn audit(&mut self, settings: &Settings, config: &Path) {
+        let AuditOutput::File(file) = &settings.audit.output else { return };
+        let directory = file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        if !directory.is_dir() {
+            let sentence = format!("`audit.output`: there is no directory {}; make it", directory.display());
+            self.errors.push(ConfigError::of_file(config, sentence));
+        }
+    }
+
     fn tools(&mut self, file: &Path, whose: &str, role: &Role, known: &[String]) {
         if known.is_empty() {
             return;

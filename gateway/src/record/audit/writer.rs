@@ -66,13 +66,21 @@ pub(super) struct Writer {
     output: Output,
     receiver: Receiver<Message>,
     state: Arc<State>,
-    /// What failed last, to say it once.
-    complaint: Option<String>,
+    /// What failed last of each deed, to say it once.
+    complaints: [Option<String>; 3],
+}
+
+/// What can fail.
+#[derive(Clone, Copy)]
+enum Deed {
+    Prepare,
+    Write,
+    Sync,
 }
 
 impl Writer {
     pub(super) fn new(output: Output, receiver: Receiver<Message>, state: Arc<State>) -> Self {
-        Self { output, receiver, state, complaint: None }
+        Self { output, receiver, state, complaints: [None, None, None] }
     }
 
     pub(super) fn run(mut self) {
@@ -83,15 +91,15 @@ impl Writer {
                 Ok(Message::Stop) | Err(RecvTimeoutError::Disconnected) => break,
             }
             let synced = self.output.sync(false);
-            self.noted(synced);
+            self.noted(Deed::Sync, synced);
         }
         let synced = self.output.sync(true);
-        self.noted(synced);
+        self.noted(Deed::Sync, synced);
     }
 
     fn put(&mut self, batch: Batch) {
         let prepared = self.output.prepare(batch.text.len());
-        self.noted(prepared);
+        self.noted(Deed::Prepare, prepared);
         let size = batch.text.len() as u64;
         if self.write_all(&batch.text) {
             self.state.lines.fetch_add(batch.lines, Relaxed);
@@ -111,16 +119,16 @@ impl Writer {
     fn write_all(&mut self, mut rest: &[u8]) -> bool {
         while !rest.is_empty() {
             match self.output.write(rest) {
-                Ok(0) => self.failed(&ErrorKind::WriteZero.into()),
+                Ok(0) => self.noted(Deed::Write, Err(ErrorKind::WriteZero.into())),
                 Ok(written) => {
                     rest = rest.get(written..).unwrap_or_default();
-                    self.noted(Ok(()));
+                    self.noted(Deed::Write, Ok(()));
                     continue;
                 }
                 Err(cause) if cause.kind() == ErrorKind::Interrupted => continue,
                 // somebody who shares the terminal has made it so
                 Err(cause) if cause.kind() == ErrorKind::WouldBlock => {}
-                Err(cause) => self.failed(&cause),
+                Err(cause) => self.noted(Deed::Write, Err(cause)),
             }
             if self.state.stopping.load(Relaxed) {
                 return false;
@@ -130,24 +138,26 @@ impl Writer {
         true
     }
 
-    fn failed(&mut self, cause: &io::Error) {
-        self.noted(Err(io::Error::new(cause.kind(), cause.to_string())));
-    }
-
     /// Counts what failed, and says once that it did, and once that it is over.
-    fn noted(&mut self, result: io::Result<()>) {
+    fn noted(&mut self, deed: Deed, result: io::Result<()>) {
+        let Some(complaint) = self.complaints.get_mut(deed as usize) else { return };
+        let what = match deed {
+            Deed::Prepare => "put aside or opened anew",
+            Deed::Write => "written",
+            Deed::Sync => "brought to the disk",
+        };
         match result {
             Ok(()) => {
-                if self.complaint.take().is_some() {
-                    info!("the audit can be written again");
+                if complaint.take().is_some() {
+                    info!("the audit can be {what} again");
                 }
             }
             Err(cause) => {
                 self.state.failures.fetch_add(1, Relaxed);
-                let complaint = cause.to_string();
-                if self.complaint.as_ref() != Some(&complaint) {
-                    error!(%cause, "the audit cannot be written; it is tried again");
-                    self.complaint = Some(complaint);
+                let said = cause.to_string();
+                if complaint.as_ref() != Some(&said) {
+                    error!(%cause, "the audit cannot be {what}; it is tried again");
+                    *complaint = Some(said);
                 }
             }
         }

@@ -5,6 +5,7 @@ use crate::access::{Allowance, Client, Hold, Key, KeyState, Uptime};
 use crate::record::meters::ClientMeters;
 use crate::record::{Live, Outcome};
 use serde_json::{Map, Value, json};
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::SystemTime;
 
 impl Metrics {
@@ -33,6 +34,15 @@ impl Metrics {
                 }),
             ),
             ("reloads", reloads.collect()),
+            (
+                "audit",
+                json!({
+                    "lines": self.audit.lines.load(Relaxed),
+                    "dropped": self.audit.dropped.load(Relaxed),
+                    "write_errors": self.audit.failures.load(Relaxed),
+                    "queue_bytes": self.audit.queued(),
+                }),
+            ),
         ];
         members.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
     }
