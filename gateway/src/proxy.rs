@@ -428,14 +428,15 @@ fn judge(
     Ok((paid, lists(letter, &principal, Some(&call))))
 }
 
-/// Which lists may come in answer: the one that is asked for, or any where a stream goes on.
+/// Which lists may come in the reply. A GET, and whatever resumes a stream, may bring those that other requests asked for.
 fn lists(letter: &Letter, principal: &Principal<'_>, call: Option<&Call<'_>>) -> Option<Lists> {
     if !principal.client().policy().reads() {
         return None;
     }
-    let asked = call.and_then(|call| ListKind::asked_by(call.method())).map(Lists::Asked);
-    let goes_on = || letter.method == Method::GET || letter.fields.contains_key("last-event-id");
-    asked.or_else(|| goes_on().then_some(Lists::Any))
+    if letter.method == Method::GET || letter.fields.contains_key("last-event-id") {
+        return Some(Lists::Any);
+    }
+    ListKind::asked_by(call?.method()).map(Lists::Asked)
 }
 
 fn decided(exchange: &mut Exchange, decision: Decision) -> Result<Permit, Reject> {

@@ -148,8 +148,13 @@ async fn in_an_event_stream_however_it_is_cut() {
     let (text, expected) = (events(&all), cut_down(&all, &some));
     let get = Ask::get("/mcp").field("accept", "text/event-stream").field("last-event-id", "1");
     for protocol in Protocol::BOTH {
-        // a POST may resume a stream as well, whatever it asks
-        for ask in [list("tools/list"), get.clone(), Ask::ping().field("last-event-id", "1")] {
+        // a POST may resume a stream as well, whatever it asks, and a GET stays one whatever body it has
+        let another = br#"{"jsonrpc":"2.0","id":1,"method":"resources/list"}"#;
+        let with_body = Ask::get("/mcp")
+            .field("accept", "text/event-stream")
+            .field("content-type", "application/json")
+            .body(&another[..]);
+        for ask in [list("tools/list"), get.clone(), with_body, Ask::ping().field("last-event-id", "1")] {
             for size in [1, 2, 7, 61, text.len()] {
                 let mut client = gateway.client(protocol).await;
                 let mut incoming = client.open(&ask.clone().key(&mine.secret).field("te", "trailers")).await;
