@@ -86,6 +86,8 @@ fn settings(port: u16, upstream: SocketAddr) -> String {
         url = "http://{upstream}"
         [log]
         level = "error"
+        [audit]
+        output = "off"
         "#
     )
 }
