@@ -42,7 +42,11 @@ Exit codes: 0; 64 for your configuration or arguments; 1 for what the gateway co
 enum Command {
     /// Serve until SIGTERM or SIGINT; then drain and stop
     #[command(after_help = SERVE_EXAMPLES)]
-    Serve,
+    Serve {
+        /// Keep what the process needs no more once it serves: any file, any address, new privileges
+        #[arg(long)]
+        no_sandbox: bool,
+    },
     /// Read everything that `serve` would read, cross-check it, and say what is wrong
     Check(check::Check),
     /// Say whether a client may do something, and which line of the keys file decides
@@ -70,6 +74,7 @@ Examples:
 
 /// Runs the command that the process was started with.
 pub fn run() -> ExitCode {
+    crate::serve::sandbox::keep_secrets();
     if std::env::args_os().skip(1).any(|argument| holds_key(&argument)) {
         return Failure::configuration(
             "a key of this gateway stands in the arguments, where every process of this machine can read it; \
@@ -93,7 +98,7 @@ pub fn run() -> ExitCode {
 impl Command {
     fn run(self, config: &Path) -> Result<(), Failure> {
         match self {
-            Command::Serve => Ok(crate::serve::run(config)?),
+            Command::Serve { no_sandbox } => Ok(crate::serve::run(config, !no_sandbox)?),
             Command::Check(check) => check.run(config),
             Command::Explain(explain) => explain.run(config),
             Command::Certs(certs) => certs.run(),

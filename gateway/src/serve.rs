@@ -6,8 +6,10 @@ mod breath;
 mod drain;
 mod listener;
 mod logging;
+pub mod memory;
 mod reload;
 pub mod remote;
+pub mod sandbox;
 mod systemd;
 pub mod tls;
 mod worker;
@@ -25,7 +27,9 @@ use arc_swap::ArcSwap;
 use audit::Journal;
 use drain::Drain;
 use listener::Listeners;
+use memory::WorstCase;
 use reload::Reload;
+use sandbox::Sandbox;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -131,7 +135,9 @@ struct Shared {
 ///
 /// # Errors
 /// Anything that keeps the gateway from starting. Once it serves, it ends well.
-pub fn run(config: &Path) -> Result<(), ServeError> {
+///
+/// With `sandboxed` the process gives up what it needs no more once its sockets are bound.
+pub fn run(config: &Path, sandboxed: bool) -> Result<(), ServeError> {
     let inherited = Inherited::take()?;
     let settings = Settings::read(config)?;
     logging::start(&settings.log);
@@ -142,9 +148,11 @@ pub fn run(config: &Path) -> Result<(), ServeError> {
     keys_file::warnings(&settings.keys_file).iter().for_each(|warning| warn!("{warning}"));
     raise_file_limit();
     let workers = worker_count(&settings);
-    let journal = Journal::open(&settings.audit)?;
-    let shared = Arc::new(share(&settings, terms, access, workers, journal)?);
     let listeners = Listeners::open(&settings.listen, workers, inherited)?;
+    let connector = remote::connector(&settings.upstream)?;
+    enter_sandbox(&settings, config, sandboxed); // before there is any other thread
+    let journal = Journal::open(&settings.audit)?;
+    let shared = Arc::new(share(&settings, terms, access, workers, journal, connector)?);
     announce(&settings, &listeners, workers, &shared);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     shared.journal.started(config);
@@ -235,6 +243,7 @@ fn share(
     access: Access,
     workers: usize,
     journal: Journal,
+    connector: Option<crate::upstream::Connector>,
 ) -> Result<Shared, ServeError> {
     let routes = &settings.routes;
     let meters = Meters::build(&access, workers, &Meters::naming(&settings.upstream.tools));
@@ -252,7 +261,7 @@ fn share(
         drain: Drain::default(),
         notify: Notify::open(),
         bell: watch::Sender::new(()),
-        connector: remote::connector(&settings.upstream)?,
+        connector,
         upstream: settings.upstream.clone(),
         limits: settings.limits.clone(),
         sessions: Arc::new(sessions(settings)?),
@@ -278,6 +287,19 @@ fn origins(settings: &Settings, identity: &Identity) -> Origins {
     Origins::new(hosts, &listen.allowed_origins)
 }
 
+fn enter_sandbox(settings: &Settings, config: &Path, sandboxed: bool) {
+    if sandbox::is_root() {
+        warn!("{}", sandbox::ROOT);
+    }
+    if !sandboxed {
+        return warn!("no sandbox, as --no-sandbox says");
+    }
+    match Sandbox::enter(settings, config) {
+        sandbox @ Sandbox::Whole => info!(state = %sandbox, "sandbox"),
+        sandbox @ (Sandbox::Partial | Sandbox::None(_)) => warn!(state = %sandbox, "sandbox"),
+    }
+}
+
 fn announce(settings: &Settings, listeners: &Listeners, workers: usize, shared: &Shared) {
     let access = &shared.live.load().access;
     info!(
@@ -287,6 +309,7 @@ fn announce(settings: &Settings, listeners: &Listeners, workers: usize, shared: 
         plaintext = listeners.addresses.plaintext.map(tracing::field::display),
         upstream = %settings.upstream.address,
         workers,
+        worst_case_memory = %WorstCase::of(&settings.limits),
         clients = access.clients().len(),
         keys = access.keys().count(),
         "listening"

@@ -7,6 +7,8 @@ use super::Failure;
 use super::failure::{print, say};
 use crate::access::{ClientRow, KeyState};
 use crate::config::moment;
+use crate::serve::memory::WorstCase;
+use crate::serve::sandbox;
 use clap::Args;
 use findings::Findings;
 use serde_json::{Value, json};
@@ -70,6 +72,9 @@ fn text(
         let (active, all) = keys(clients, now);
         let (file, count) = (config.display(), clients.len());
         print(format_args!("{file}: ok (clients: {count}; keys: {all}, active {active}; certificate until {end})"))?;
+        let sandbox = findings.sandbox.iter().map(|sandbox| format!("sandbox: {sandbox}"));
+        let memory = findings.memory.iter().map(|memory| format!("memory that clients can take: at most {memory}"));
+        sandbox.chain(memory).try_for_each(print)?;
     }
     Ok(())
 }
@@ -97,6 +102,9 @@ fn json(findings: &Findings, changes: Option<&[against::Change]>, now: SystemTim
         "clients": findings.clients.as_ref().map(Vec::len),
         "keys": { "active": active, "all": all },
         "certificate": certificate,
+        "sandbox": findings.sandbox.as_ref().map(ToString::to_string),
+        "worst_case_memory_bytes": findings.memory.as_ref().map(WorstCase::bytes),
+        "root": sandbox::is_root(),
         "changes": changes.map(|changes| changes.iter().map(against::Change::json).collect::<Vec<_>>()),
     })
 }

@@ -37,6 +37,11 @@ const FIELDS: usize = 100;
 /// Streams of one h2 connection that were reset before anybody looked at them, and that the client made us reset, before it
 /// is told to go (CVE-2023-44487, CVE-2025-8671). What a client resets later is counted in [`frames`].
 const RESETS: usize = 100;
+/// Bytes that one connection may have sent and nobody read, and that it is sent and has not read, in the gateway: over
+/// HTTP/1.1 in either direction; over h2 for the connection and for a stream.
+pub(super) const BUFFER: u32 = 128 * 1024;
+pub(super) const WINDOW: u32 = 512 * 1024;
+pub(super) const STREAM_WINDOW: u32 = 256 * 1024;
 /// How long streams that are ended have to say so.
 const FAREWELL: Duration = Duration::from_secs(1);
 
@@ -145,10 +150,13 @@ impl Worker {
         let head = usize::try_from(limits.max_head).map_err(io::Error::other)?;
         let header_list = u32::try_from(head / 4 * 3).map_err(io::Error::other)?;
         let mut http1 = http1::Builder::new();
-        http1.max_header_size(head).max_headers(FIELDS);
+        http1.max_header_size(head).max_headers(FIELDS).max_buf_size(BUFFER as usize);
         let mut http2 = http2::Builder::new(Local(Rc::new(Care { gateway: gateway.clone(), times })));
         http2
             .max_concurrent_streams(limits.max_streams)
+            .initial_connection_window_size(WINDOW)
+            .initial_stream_window_size(STREAM_WINDOW)
+            .max_send_buf_size(BUFFER as usize)
             .max_header_list_size(header_list)
             .max_pending_accept_reset_streams(RESETS)
             .max_local_error_reset_streams(RESETS);

@@ -40,7 +40,10 @@ pub(crate) struct Home {
 pub(crate) struct Ran {
     pub(crate) code: i32,
     pub(crate) stdout: String,
+    /// Without what is said only because the tests run as root; see `as_root`.
     pub(crate) stderr: String,
+    /// Whether it warned of being run as root.
+    pub(crate) as_root: bool,
 }
 
 impl Home {
@@ -116,7 +119,11 @@ impl Home {
 pub(crate) fn ended(child: Child) -> Ran {
     let output = child.wait_with_output().unwrap();
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-    Ran { code: output.status.code().unwrap(), stdout: text(output.stdout), stderr: text(output.stderr) }
+    let (code, stdout, stderr) = (output.status.code().unwrap(), text(output.stdout), text(output.stderr));
+    let of_root = |line: &&str| line.contains(": running as root: ");
+    let as_root = stderr.lines().any(|line| of_root(&line));
+    let stderr = stderr.split_inclusive('\n').filter(|line| !of_root(line)).collect();
+    Ran { code, stdout, stderr, as_root }
 }
 
 impl Ran {

@@ -7,6 +7,8 @@ use crate::config::keys_file::Written;
 use crate::config::settings::AuditOutput;
 use crate::config::{ConfigError, Settings, keys_file, moment, session_secret};
 use crate::mcp::ListKind;
+use crate::serve::memory::WorstCase;
+use crate::serve::sandbox::{self, Sandbox};
 use crate::serve::tls::{Clients, Identity, TlsError};
 use crate::serve::{ServeError, remote};
 use std::collections::BTreeSet;
@@ -26,6 +28,8 @@ pub(super) struct Findings {
     pub(super) warnings: Vec<ConfigError>,
     pub(super) clients: Option<Vec<ClientRow>>,
     pub(super) identity: Option<Identity>,
+    pub(super) sandbox: Option<Sandbox>,
+    pub(super) memory: Option<WorstCase>,
 }
 
 impl Findings {
@@ -40,6 +44,11 @@ impl Findings {
                 findings.authorities(&settings, config);
                 findings.session_secret(&settings);
                 findings.audit(&settings, config);
+                findings.sandbox = Some(Sandbox::rehearse(&settings, config));
+                findings.memory = Some(WorstCase::of(&settings.limits));
+                if sandbox::is_root() {
+                    findings.warn(config, sandbox::ROOT);
+                }
             }
             Err(error) => findings.errors.push(error),
         }

@@ -39,6 +39,7 @@ pub(crate) struct Gateway {
     pub(crate) manager: ServiceManager,
     dir: TempDir,
     environment: Vec<(&'static str, String)>,
+    arguments: Vec<&'static str>,
     running: Option<Running>,
 }
 
@@ -55,7 +56,7 @@ impl Gateway {
     }
 
     pub(super) async fn start(setup: Setup) -> Self {
-        let Setup { settings, keys, key, manager, files, environment } = setup;
+        let Setup { settings, keys, key, manager, files, environment, arguments } = setup;
         let dir = tempfile::tempdir().unwrap();
         let write = |name: &str, text: &str| std::fs::write(dir.path().join(name), text).unwrap();
         let certificates = Certificates::get();
@@ -76,6 +77,7 @@ impl Gateway {
             manager,
             dir,
             environment,
+            arguments,
             running: None,
         };
         gateway.run().await;
@@ -92,7 +94,7 @@ impl Gateway {
         let from = self.log.len();
         let mut command = self.manager.command(env!("CARGO_BIN_EXE_gateway"));
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
-        command.current_dir(self.dir.path()).args(["serve", "--config", "gateway.toml"]);
+        command.current_dir(self.dir.path()).args(["serve", "--config", "gateway.toml"]).args(&self.arguments);
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("the built binary");
         let readers =
@@ -162,6 +164,12 @@ impl Gateway {
 
     pub(crate) fn signal(&self, signal: Signal) {
         kill_process(self.running.as_ref().expect("it runs").pid, signal).expect("it runs");
+    }
+
+    /// What the kernel says of it in a file of `/proc`.
+    pub(crate) fn proc(&self, file: &str) -> String {
+        let pid = self.running.as_ref().expect("it runs").pid;
+        std::fs::read_to_string(format!("/proc/{}/{file}", pid.as_raw_nonzero())).expect("a file of /proc")
     }
 
     /// How many files it may have open from now on.

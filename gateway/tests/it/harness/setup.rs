@@ -28,6 +28,7 @@ pub(crate) struct Setup {
     pub(super) files: Vec<(&'static str, String)>,
     pub(super) environment: Vec<(&'static str, String)>,
     pub(super) manager: ServiceManager,
+    pub(super) arguments: Vec<&'static str>,
 }
 
 impl Setup {
@@ -47,11 +48,8 @@ impl Setup {
             "#
         );
         let (settings, keys, manager) = (settings.parse().unwrap(), String::new(), ServiceManager::default());
-        Self { settings, keys, key, manager, files: Vec::new(), environment: Vec::new() }.client(
-            CLIENT,
-            "tools = \"all\"",
-            &[],
-        )
+        let (files, environment, arguments) = (Vec::new(), Vec::new(), Vec::new());
+        Self { settings, keys, key, manager, files, environment, arguments }.client(CLIENT, "tools = \"all\"", &[])
     }
 
     /// Adds what `settings` says; what stands there already is replaced.
@@ -90,6 +88,12 @@ impl Setup {
     /// A variable of its environment, which is else empty.
     pub(crate) fn variable(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.environment.push((name, value.into()));
+        self
+    }
+
+    /// One more argument of `serve`.
+    pub(crate) fn argument(mut self, argument: &'static str) -> Self {
+        self.arguments.push(argument);
         self
     }
 
