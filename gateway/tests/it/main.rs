@@ -69,6 +69,8 @@ mod malformed_h2_is_never_forwarded;
 #[cfg(test)]
 mod no_secret_is_ever_printed;
 #[cfg(test)]
+mod nothing_leaks;
+#[cfg(test)]
 mod only_what_was_judged_is_forwarded;
 #[cfg(test)]
 mod plaintext_is_for_loopback;
