@@ -1,6 +1,7 @@
 //! What happened: one [`Outcome`] drives status, metric and log line, in one place.
 
 pub mod audit;
+mod decimal;
 mod exchange;
 mod handshakes;
 mod id;
@@ -15,6 +16,7 @@ mod tools;
 mod trace;
 
 pub use audit::Audit;
+pub use decimal::decimal;
 pub use exchange::{Exchange, Recorder};
 pub use handshakes::tls_version;
 pub use limit::Limit;

@@ -2,19 +2,19 @@
 //! (draft-ietf-httpapi-ratelimit-headers-11), on refusals and on all its other replies.
 
 use crate::access::{Client, Hold, Standing, Uptime};
+use crate::record::decimal;
 use crate::reject::Reject;
 use http::header::{HeaderMap, HeaderName, HeaderValue};
-use std::fmt::Write as _;
 use std::time::Duration;
 
 const RATELIMIT: HeaderName = HeaderName::from_static("ratelimit");
 const RATELIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 
 /// The two fields, as text.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq)]
 pub(super) struct RateLimit {
-    policy: String,
-    state: String,
+    policy: Vec<u8>,
+    state: Vec<u8>,
 }
 
 impl RateLimit {
@@ -22,15 +22,16 @@ impl RateLimit {
     /// Nothing for a client without limits.
     pub(super) fn of(client: &Client, tool: Option<&str>, refused: Option<Reject>) -> Option<Box<Self>> {
         let allowance = client.allowance()?;
-        let mut fields = Self::default();
+        let mut fields = Self::new();
         allowance.standings(tool, Uptime::now()).for_each(|standing| fields.rate(&standing));
         for (reject, name, hold) in
             [(Reject::StreamsLimited, "streams", Hold::Stream), (Reject::InFlightLimited, "in-flight", Hold::Flight)]
         {
             if let Some(most) = allowance.most(hold).filter(|_| refused == Some(reject)) {
-                fields.next();
-                let _ = write!(fields.policy, "\"{name}\";q={most};qu=\"concurrent-requests\"");
-                let _ = write!(fields.state, "\"{name}\";r=0");
+                fields.item(name, None);
+                put(&mut fields.policy, ";q=", u64::from(most.get()));
+                fields.policy.extend_from_slice(b";qu=\"concurrent-requests\"");
+                put(&mut fields.state, ";r=", 0);
             }
         }
         (!fields.policy.is_empty()).then(|| Box::new(fields))
@@ -40,27 +41,33 @@ impl RateLimit {
     /// there is one unit more.
     fn rate(&mut self, standing: &Standing<'_>) {
         let Standing { tool, quota, level } = standing;
-        self.next();
-        for text in [&mut self.policy, &mut self.state] {
-            text.push('"');
-            text.push_str(if tool.is_some() { "tool:" } else { "client" });
-            for c in tool.unwrap_or_default().chars() {
-                if matches!(c, '"' | '\\') {
-                    text.push('\\');
-                }
-                text.push(c); // limits name visible ASCII only
-            }
-            text.push('"');
-        }
-        let _ = write!(self.policy, ";q={};w={}", quota.burst(), seconds(quota.window()).max(1));
-        let _ = write!(self.state, ";r={};t={}", level.units, seconds(level.next));
+        self.item(if tool.is_some() { "tool:" } else { "client" }, *tool);
+        put(&mut self.policy, ";q=", u64::from(quota.burst()));
+        put(&mut self.policy, ";w=", seconds(quota.window()).max(1));
+        put(&mut self.state, ";r=", u64::from(level.units));
+        put(&mut self.state, ";t=", seconds(level.next));
     }
 
-    fn next(&mut self) {
-        if !self.policy.is_empty() {
-            self.policy.push_str(", ");
-            self.state.push_str(", ");
+    /// Begins an item of both lists, named by a string (RFC 9651, section 3.3.3).
+    fn item(&mut self, name: &str, tool: Option<&str>) {
+        for text in [&mut self.policy, &mut self.state] {
+            if !text.is_empty() {
+                text.extend_from_slice(b", ");
+            }
+            text.push(b'"');
+            text.extend_from_slice(name.as_bytes());
+            for byte in tool.unwrap_or_default().bytes() {
+                if matches!(byte, b'"' | b'\\') {
+                    text.push(b'\\');
+                }
+                text.push(byte); // limits name visible ASCII only
+            }
+            text.push(b'"');
         }
+    }
+
+    fn new() -> Self {
+        Self { policy: Vec::with_capacity(64), state: Vec::with_capacity(64) }
     }
 
     pub(super) fn on(self, headers: &mut HeaderMap) {
@@ -70,6 +77,11 @@ impl RateLimit {
             headers.insert(RATELIMIT, state);
         }
     }
+}
+
+fn put(text: &mut Vec<u8>, parameter: &str, value: u64) {
+    text.extend_from_slice(parameter.as_bytes());
+    text.extend_from_slice(decimal(value, &mut [0; 20]));
 }
 
 /// Whole seconds, never fewer than it takes.
@@ -88,12 +100,12 @@ mod tests {
     use crate::access::{Level, Rate};
 
     fn rates(standings: &[(Option<&str>, &str, u32, Level)]) -> (String, String) {
-        let mut fields = RateLimit::default();
+        let mut fields = RateLimit::new();
         for (tool, rate, burst, level) in standings {
             let quota = Rate::parse(rate).unwrap().burst(*burst);
             fields.rate(&Standing { tool: *tool, quota, level: *level });
         }
-        (fields.policy, fields.state)
+        (String::from_utf8(fields.policy).unwrap(), String::from_utf8(fields.state).unwrap())
     }
 
     #[test]

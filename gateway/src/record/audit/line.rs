@@ -1,6 +1,7 @@
 //! One line, written behind the others. What comes from outside cannot end it, nor a string in it, nor move a terminal.
 
 use super::Field;
+use crate::record::decimal;
 use std::fmt::{Display, Write as _};
 use std::io::Write as _;
 use std::time::{Duration, SystemTime};
@@ -176,19 +177,6 @@ fn put_char(out: &mut Vec<u8>, c: char) {
     } else {
         out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
     }
-}
-
-fn decimal(mut n: u64, digits: &mut [u8; 20]) -> &[u8] {
-    let mut start = digits.len();
-    for digit in digits.iter_mut().rev() {
-        *digit = b'0' + (n % 10) as u8;
-        n /= 10;
-        start -= 1;
-        if n == 0 {
-            break;
-        }
-    }
-    digits.get(start..).unwrap_or_default()
 }
 
 /// The last digits of a number, zeros in front.
