@@ -482,6 +482,7 @@ fn mirrored(headers: &HeaderMap, call: &Call<'_>) -> Result<(), Reject> {
 fn refused(failure: &Failure) -> Refusal {
     let reject = match failure {
         Failure::Unreachable(_) => Reject::UpstreamUnreachable,
+        Failure::Down => Reject::UpstreamDown,
         Failure::Closed => Reject::UpstreamClosed,
         Failure::Invalid(_) => Reject::UpstreamInvalid,
         Failure::Timeout => Reject::HeadTimeout,

@@ -67,6 +67,8 @@ pub enum Reject {
     Connect,
     /// The upstream cannot be reached.
     UpstreamUnreachable,
+    /// The upstream said nothing when it was connected to a moment ago, and one request at a time tries again.
+    UpstreamDown,
     /// The upstream closed or broke the connection before its answer began.
     UpstreamClosed,
     /// The upstream's answer breaks the rules of HTTP/1.1.
@@ -100,7 +102,7 @@ const INVALID_KEY: &str = "Invalid API key";
 
 impl Reject {
     /// All refusals, in the order of their declaration; a metric has a slot for each.
-    pub const ALL: [Reject; 36] = [
+    pub const ALL: [Reject; 37] = [
         Reject::Target,
         Reject::HeaderName,
         Reject::Coding,
@@ -130,6 +132,7 @@ impl Reject {
         Reject::Upgrade,
         Reject::Connect,
         Reject::UpstreamUnreachable,
+        Reject::UpstreamDown,
         Reject::UpstreamClosed,
         Reject::UpstreamInvalid,
         Reject::ListUnreadable,
@@ -173,6 +176,7 @@ impl Reject {
             Reject::Upgrade => row(S::NOT_IMPLEMENTED, -32009, "upgrade", "Upgrade is not supported."),
             Reject::Connect => row(S::NOT_IMPLEMENTED, -32009, "connect", "CONNECT is not supported."),
             Reject::UpstreamUnreachable => row(S::BAD_GATEWAY, -32010, "upstream_unreachable", "The MCP server behind this gateway cannot be reached."),
+            Reject::UpstreamDown => row(S::SERVICE_UNAVAILABLE, -32011, "upstream_down", "The MCP server behind this gateway does not answer. Try again."),
             Reject::UpstreamClosed => row(S::BAD_GATEWAY, -32010, "upstream_closed", "The MCP server behind this gateway closed the connection before it answered."),
             Reject::UpstreamInvalid => row(S::BAD_GATEWAY, -32010, "upstream_invalid", "The MCP server behind this gateway sent an invalid answer."),
             Reject::ListUnreadable => row(S::BAD_GATEWAY, -32010, "list_unreadable", "The MCP server behind this gateway sent a list that cannot be cut down to what this client may use."),

@@ -6,6 +6,7 @@
 
 mod address;
 mod body;
+mod breaker;
 mod framing;
 mod head;
 mod pool;
@@ -46,6 +47,9 @@ pub enum Failure {
     /// No connection.
     #[error("cannot connect to the upstream: {0}")]
     Unreachable(io::Error),
+    /// Connecting was in vain a moment ago, and somebody else tries again.
+    #[error("the upstream says nothing")]
+    Down,
     /// The connection ended before the head, or before the end of the body.
     #[error("the upstream closed the connection early")]
     Closed,
@@ -88,6 +92,7 @@ pub struct Upstream {
     connector: Option<Connector>,
     clock: Clock,
     pool: pool::Pool,
+    breaker: breaker::Breaker,
     scratch: RefCell<Box<[u8]>>,
     spare: Cell<Vec<u8>>,
 }
@@ -109,6 +114,7 @@ impl Upstream {
             connector,
             clock,
             pool: pool::Pool::default(),
+            breaker: breaker::Breaker::default(),
             scratch,
             spare: Cell::default(),
         }

@@ -1,5 +1,6 @@
 //! One request out, one reply's head back.
 
+use super::breaker::Breaker;
 use super::framing::Piece;
 use super::head::{self, Head, Lie, Step};
 use super::stream::Stream;
@@ -54,6 +55,8 @@ enum Way {
     Dialing(Pin<Box<dyn Future<Output = io::Result<Stream>>>>),
     Open(Stream),
     Closed,
+    /// Nobody need try: see [`Breaker`].
+    Down,
 }
 
 /// What became of the connection under a request.
@@ -97,7 +100,14 @@ impl<B: HttpBody<Data = Bytes> + Unpin> Trip<B> {
         self.pooled = false;
         self.deadline.arm(CONNECT_TIMEOUT);
         let upstream = self.upstream.clone();
-        self.way = Way::Dialing(Box::pin(async move { upstream.dial().await }));
+        self.way = match Breaker::probe(&upstream) {
+            None => Way::Down,
+            Some(probe) => Way::Dialing(Box::pin(async move {
+                let dialled = upstream.dial().await;
+                drop(probe);
+                dialled
+            })),
+        };
     }
 
     fn set_out(&mut self, stream: Stream) {
@@ -106,14 +116,26 @@ impl<B: HttpBody<Data = Bytes> + Unpin> Trip<B> {
     }
 
     fn poll_connected(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Failure>> {
-        let Way::Dialing(dialing) = &mut self.way else { return Poll::Ready(Ok(())) };
+        let dialing = match &mut self.way {
+            Way::Open(_) | Way::Closed => return Poll::Ready(Ok(())),
+            Way::Down => return Poll::Ready(Err(Failure::Down)),
+            Way::Dialing(dialing) => dialing,
+        };
+        let breaker = &self.upstream.breaker;
         match dialing.as_mut().poll(cx) {
             Poll::Ready(Ok(stream)) => {
+                breaker.tried(false);
                 self.set_out(stream);
                 Poll::Ready(Ok(()))
             }
-            Poll::Ready(Err(cause)) => Poll::Ready(Err(Failure::Unreachable(cause))),
-            Poll::Pending => self.deadline.poll(cx).map(|()| Err(Failure::Unreachable(io::ErrorKind::TimedOut.into()))),
+            Poll::Ready(Err(cause)) => {
+                breaker.tried(false);
+                Poll::Ready(Err(Failure::Unreachable(cause)))
+            }
+            Poll::Pending => self.deadline.poll(cx).map(|()| {
+                breaker.tried(true);
+                Err(Failure::Unreachable(io::ErrorKind::TimedOut.into()))
+            }),
         }
     }
 

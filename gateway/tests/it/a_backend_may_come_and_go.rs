@@ -2,8 +2,9 @@
 //! that closes idle connections, as all do, is never the reason for a 502.
 
 use crate::harness::origin::ok;
-use crate::harness::{Ask, Backend, Gateway, Origin, Protocol};
+use crate::harness::{Ask, Backend, Gateway, Origin, Protocol, eventually};
 use serde_json::Value;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 
 #[tokio::test]
@@ -54,6 +55,45 @@ async fn too_busy_to_take_a_connection() {
     let reply = gateway.http1().await.ask(&Ask::ping().key(&gateway.key().secret)).await;
     reply.refuses(502, -32010, Value::Null);
     gateway.said("cannot connect to the upstream: timed out", 0).await;
+}
+
+/// The first waits in vain; then one at a time tries again, and the others are told at once.
+#[tokio::test]
+async fn and_nobody_queues_for_one_that_says_nothing() {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let listener = socket.listen(0).unwrap();
+    let address = listener.local_addr().unwrap();
+    let kept = TcpStream::connect(address).await.unwrap();
+    let gateway = Gateway::before(&*format!("http://{address}")).settings("workers = 1").start().await;
+    let ask = Ask::ping().key(&gateway.key().secret);
+    gateway.http1().await.ask(&ask).await.refuses(502, -32010, Value::Null);
+    let mut probe = gateway.http2().await;
+    let probing = probe.open(&ask).await;
+    let told = async || {
+        let reply = gateway.http1().await.ask(&ask).await;
+        (reply.status == 503).then_some(reply)
+    };
+    let reply = eventually("others are told", told).await;
+    reply.refuses(503, -32011, Value::Null);
+    assert_eq!(reply.fields.one("retry-after"), Some("1"));
+    // somebody listens again: whoever tries, finds it
+    drop(kept);
+    let served = tokio::spawn(async move {
+        loop {
+            let (mut socket, _) = listener.accept().await.unwrap();
+            tokio::spawn(async move {
+                let mut request = [0; 4096];
+                while socket.read(&mut request).await.is_ok_and(|length| length > 0) {
+                    socket.write_all(&ok("{}")).await.unwrap();
+                }
+            });
+        }
+    });
+    let again = async || (gateway.http1().await.ask(&ask).await.status == 200).then_some(());
+    eventually("all are served", again).await;
+    drop(probing);
+    served.abort();
 }
 
 #[tokio::test]
