@@ -258,7 +258,7 @@ fn fate_of_other(name: &str) -> Fate {
         "mcp-session-id" => Fate::Session,
         "traceparent" => Fate::Traceparent,
         "tracestate" => Fate::Tracestate,
-        _ if name.starts_with("mcp-") => Fate::Pass, // MCP lets a tool name any token here
+        _ if name.starts_with("mcp-param-") => Fate::Pass, // MCP lets a tool name any token here
         "keep-alive" | "proxy-connection" | "http2-settings" => Fate::Drop,
         _ if is_ours(name.as_bytes()) => Fate::Drop,
         _ if name.bytes().any(|b| matches!(b, b'_' | b'.')) => ambiguous(name),
@@ -269,9 +269,14 @@ fn fate_of_other(name: &str) -> Fate {
 #[cold]
 fn ambiguous(name: &str) -> Fate {
     let read: Vec<u8> = name.bytes().map(|b| if matches!(b, b'_' | b'.') { b'-' } else { b }).collect();
-    let also =
-        [&b"authorization"[..], b"cookie", b"transfer-encoding", b"content-length", b"host", b"connection", b"origin"];
-    if is_ours(&read) || also.contains(&read.as_slice()) { Fate::Ambiguous } else { Fate::Pass }
+    if is_ours(&read) || is_judged(&read) { Fate::Ambiguous } else { Fate::Pass }
+}
+
+/// What decides here where a request goes, what frames it, whose session it is in, or how its body is read.
+fn is_judged(name: &[u8]) -> bool {
+    matches!(name, b"authorization" | b"cookie" | b"host" | b"connection" | b"origin")
+        || matches!(name, b"transfer-encoding" | b"content-length" | b"content-type" | b"content-encoding")
+        || matches!(name, b"mcp-session-id" | b"mcp-protocol-version" | b"mcp-method" | b"mcp-name" | b"last-event-id")
 }
 
 /// Identity and forwarding: what a backend believes because only we can have said it.
@@ -308,6 +313,7 @@ mod tests {
             "mcp-name",
             "mcp-param-region",
             "mcp-param-x_y.z",
+            "mcp-other",
             "user-agent",
             "x_custom",
             "x-custom",
@@ -344,6 +350,10 @@ mod tests {
             "x_forwarded_for",
             "transfer_encoding",
             "content.length",
+            "mcp_session_id",
+            "mcp-session.id",
+            "mcp.method",
+            "content_type",
         ] {
             assert_eq!(fate_of(name), Fate::Ambiguous, "{name}");
         }

@@ -58,6 +58,13 @@ async fn whatever_it_may_call() {
             for ask in within_session(mine, &session) {
                 client.ask(&ask.field("mcp-session-id", &session)).await.refuses(404, -32004, Value::Null);
             }
+            // some backends read any of these as the field itself
+            for name in ["mcp_session_id", "mcp-session_id", "mcp.session.id"] {
+                for ask in [Ask::ping(), Ask::get("/mcp"), Ask::new("DELETE", "/mcp")] {
+                    let ask = ask.key(&theirs.secret).field(name, NAME);
+                    gateway.client(protocol).await.ask(&ask).await.refuses(400, -32600, Value::Null);
+                }
+            }
             assert_eq!(origin.requests().len(), passed);
         }
     }

@@ -97,7 +97,12 @@ async fn exactly_and_nothing_else() {
 async fn a_name_that_could_be_read_as_ours_is_refused() {
     let origin = Origin::answering(|_| ok("{}")).await;
     let gateway = Gateway::before(&origin).start().await;
-    for name in ["X_Client_Id", "X-Client_Id", "x.client.id", "X_API_KEY", "x_forwarded_for", "X_Request_Id"] {
+    let identity = ["X_Client_Id", "X-Client_Id", "x.client.id", "X_API_KEY", "x_forwarded_for", "X_Request_Id"];
+    // what a session, a policy or the reading of the body is decided by
+    let judged =
+        ["Mcp_Session_Id", "Mcp-Session_Id", "mcp.session-id", "Mcp_Method", "mcp_name", "Mcp_Protocol_Version"];
+    let read = ["Content_Type", "content.encoding", "Last_Event-ID"];
+    for name in identity.into_iter().chain(judged).chain(read) {
         for protocol in Protocol::BOTH {
             for target in ["/mcp", "/"] {
                 let ask = Ask::get(target).key(&gateway.key().secret).field(name, "admin");
