@@ -428,15 +428,18 @@ fn judge(
     Ok((paid, lists(letter, &principal, Some(&call))))
 }
 
-/// Which lists may come in the reply. A GET, and whatever resumes a stream, may bring those that other requests asked for.
+/// Which lists may come in the reply: the one that a POST asks for, or none. Whatever else comes, a GET above all, may bring
+/// those that other requests asked for: it resumes a stream, or says by nothing we read what it wants.
 fn lists(letter: &Letter, principal: &Principal<'_>, call: Option<&Call<'_>>) -> Option<Lists> {
     if !principal.client().policy().reads() {
         return None;
     }
-    if letter.method == Method::GET || letter.fields.contains_key("last-event-id") {
-        return Some(Lists::Any);
+    match call {
+        Some(call) if letter.method == Method::POST && !letter.fields.contains_key("last-event-id") => {
+            ListKind::asked_by(call.method()).map(Lists::Asked)
+        }
+        _ => Some(Lists::Any),
     }
-    ListKind::asked_by(call?.method()).map(Lists::Asked)
 }
 
 fn decided(exchange: &mut Exchange, decision: Decision) -> Result<Permit, Reject> {

@@ -7,15 +7,15 @@ use http::request::Parts;
 
 /// A body that a policy can read: exactly one JSON media type, in UTF-8, and no content coding.
 ///
-/// GET and DELETE have no body, and need no type.
+/// GET and DELETE have no body, and need no type; one that they name has to be JSON all the same, since a body may come.
 pub(super) fn judgeable(request: &Parts) -> Result<(), Reject> {
     let headers = &request.headers;
     let mut types = headers.get_all(header::CONTENT_TYPE).iter().map(HeaderValue::as_bytes);
     let json = match types.next() {
         Some(value) => essence(value).eq_ignore_ascii_case(b"application/json") && is_utf8(value),
-        None => false,
+        None => request.method != Method::POST,
     };
-    let sane = (json || request.method != Method::POST) && types.next().is_none();
+    let sane = json && types.next().is_none();
     if sane && !headers.contains_key(header::CONTENT_ENCODING) { Ok(()) } else { Err(Reject::MediaType) }
 }
 

@@ -75,9 +75,10 @@ impl Sifting {
 }
 
 /// What a server says to explain an error is no list. A GET is answered by a stream; what else may come is looked at if it
-/// is JSON.
+/// is JSON, or of more than one type.
 fn may_be_list(reply: &Reply, sieve: &Sieve) -> bool {
-    let kind = reply.events || sieve.expects_list() || media::is_json(&reply.headers);
+    let several = || reply.headers.get_all(header::CONTENT_TYPE).iter().nth(1).is_some();
+    let kind = reply.events || sieve.expects_list() || media::is_json(&reply.headers) || several();
     kind && reply.status.is_success() && !reply.body.is_end()
 }
 

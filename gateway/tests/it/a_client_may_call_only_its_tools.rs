@@ -195,8 +195,15 @@ async fn and_only_json_without_a_coding_can_be_judged() {
         client.ask(&ask(fields)).await.refuses(415, -32006, Value::Null);
     }
     for method in ["GET", "DELETE", "PUT"] {
-        let coded = Ask::new(method, "/mcp").key(&alerts.secret).field("content-encoding", "deflate").body(body);
-        gateway.http1().await.ask(&coded).await.refuses(415, -32006, Value::Null);
+        let fields = [
+            ("content-encoding", "deflate"),
+            ("content-type", "application/json; charset=utf-7"),
+            ("content-type", "application/x-www-form-urlencoded"),
+        ];
+        for (name, value) in fields {
+            let ask = Ask::new(method, "/mcp").key(&alerts.secret).field(name, value).body(body);
+            gateway.http1().await.ask(&ask).await.refuses(415, -32006, Value::Null);
+        }
     }
     assert_eq!(origin.requests().len(), 4);
 }

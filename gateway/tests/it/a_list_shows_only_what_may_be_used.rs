@@ -154,7 +154,11 @@ async fn in_an_event_stream_however_it_is_cut() {
             .field("accept", "text/event-stream")
             .field("content-type", "application/json")
             .body(&another[..]);
-        for ask in [list("tools/list"), get.clone(), with_body, Ask::ping().field("last-event-id", "1")] {
+        // nor does it matter how a method is spelled, or what a request asks that has no message
+        let no_message = [Ask::new("get", "/mcp"), Ask::new("POST", "/mcp").field("content-type", "application/json")];
+        let no_message = no_message.map(|ask| ask.field("accept", "text/event-stream"));
+        let asks = [list("tools/list"), get.clone(), with_body, Ask::ping().field("last-event-id", "1")];
+        for ask in asks.into_iter().chain(no_message) {
             for size in [1, 2, 7, 61, text.len()] {
                 let mut client = gateway.client(protocol).await;
                 let mut incoming = client.open(&ask.clone().key(&mine.secret).field("te", "trailers")).await;
@@ -321,6 +325,24 @@ async fn and_what_cannot_be_read_as_a_list_is_not_passed_on() {
         let word = |line: &Value| ["list_unreadable", "list_too_large"].contains(&line["outcome"].as_str().unwrap());
         assert!(refused.iter().all(word), "{refused:?}");
         gateway.client(Protocol::Http1).await.ask(&list("tools/list").key(&gateway.key().secret)).await.with(200);
+    }
+}
+
+#[tokio::test]
+async fn nor_what_is_a_stream_or_is_not() {
+    let [all, _] = tools();
+    for (first, second) in [("text/event-stream", "application/json"), ("text/event-stream", "text/plain")] {
+        let event = format!("data: {all}\n\n");
+        let answer = move |_: &Request| {
+            let (head, length) = ("HTTP/1.1 200 OK\r\ncontent-type: ", event.len());
+            let types = format!("{first}\r\ncontent-type: {second}");
+            format!("{head}{types}\r\ncontent-length: {length}\r\n\r\n{event}").into_bytes()
+        };
+        let Stage { origin: _origin, gateway, mine } = stage(Origin::answering(answer).await).await;
+        for protocol in Protocol::BOTH {
+            let seen = gateway.client(protocol).await.ask(&Ask::get("/mcp").key(&mine.secret)).await;
+            seen.refuses(502, -32010, Value::Null);
+        }
     }
 }
 
