@@ -450,7 +450,8 @@ fn decided(exchange: &mut Exchange, decision: Decision) -> Result<Permit, Reject
 /// What a request will hold, as far as its head tells. [`bill`] knows better once the message has been read.
 fn promised(request: &Parts) -> Hold {
     let listens = || request.headers.get("mcp-method").is_some_and(|m| *m == *Rpc::SubscriptionsListen.as_str());
-    if request.method == Method::GET || listens() { Hold::Stream } else { Hold::Flight }
+    let gets = request.method.as_str().eq_ignore_ascii_case("GET"); // some backends put it into capitals
+    if gets || listens() { Hold::Stream } else { Hold::Flight }
 }
 
 /// Has a call permitted, gives it the slot that it should hold, and takes what it costs, last of all: what is refused costs

@@ -231,3 +231,19 @@ async fn and_neither_rotation_nor_reload_frees_it() {
     other.done();
     assert!(is_free(&origin, &mut Client::One(second), &ask).await);
 }
+
+/// Some backends put a method into capitals: a stream is one however it is asked for.
+#[tokio::test]
+async fn and_a_stream_is_one_in_any_case_of_letters() {
+    for protocol in Protocol::BOTH {
+        let (origin, gateway, key, _) = stage().await;
+        let mut first = gateway.client(protocol).await;
+        let held = first.open(&Ask::get("/mcp").key(&key.secret)).await;
+        let exchange = arrived(&origin).await;
+        for method in ["get", "Get", "GET"] {
+            let ask = Ask::new(method, "/mcp").key(&key.secret);
+            gateway.client(protocol).await.ask(&ask).await.with(429);
+        }
+        drop((held, exchange));
+    }
+}
