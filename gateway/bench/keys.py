@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
-"""How long a changed keys file takes: 10,000 keys to be in use, 500 of 1,000 open streams to end when their key is revoked.
+"""How long a changed keys file takes: 10,000 keys to be in use, 500 of 1,000 open streams to end when their key is revoked. And
+what streams notice of it that go on: the longest time between two events of twenty that have one every 10 ms.
 
     python3 gateway/bench/keys.py target/release/gateway
 
 Times are from the rename that puts the file in its place. Everything is on loopback and in a temporary directory."""
 import asyncio, hashlib, json, os, resource, ssl, subprocess, sys, tempfile, time
 
-EACH, MANY, ROUNDS = 500, 10_000, 5
+EACH, MANY, ROUNDS, FLOWING = 500, 10_000, 5, 20
 HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
 EVENT = b"9\r\ndata: 1\n\n\r\n"
 
@@ -22,8 +23,12 @@ def client(name, *keys):
 
 async def origin(reader, writer):
     try:
-        while await reader.readuntil(b"\r\n\r\n"):
+        while head := await reader.readuntil(b"\r\n\r\n"):
             writer.write(HEAD + EVENT)
+            while b"x-client-id: flowing\r\n" in head:
+                await asyncio.sleep(0.01)
+                writer.write(EVENT)
+                await writer.drain()
     except (asyncio.IncompleteReadError, ConnectionError):
         writer.close()
 
@@ -77,10 +82,28 @@ async def ended(reader):
     return time.time()
 
 
+class Flow:
+    """The longest time between two events of all flowing streams, since it was asked for last."""
+
+    def __init__(self):
+        self.longest = 0
+
+    async def follow(self, reader):
+        before = time.monotonic()
+        while await reader.readuntil(EVENT):
+            now = time.monotonic()
+            self.longest, before = max(self.longest, now - before), now
+
+    def take(self):
+        longest, self.longest = self.longest, 0
+        return f"{1e3 * longest:.0f} ms"
+
+
 async def main(binary, directory):
     server = await asyncio.start_server(origin, "127.0.0.1", 0, backlog=4096)
     gateway = Gateway(binary, directory)
     kept, lost = client("kept", key("a" * 12, "secret-of-a")), key("b" * 12, "secret-of-b")
+    kept += client("flowing", key("c" * 12, "secret-of-c"))
     gateway.put(kept + client("lost", lost))
     await gateway.start(server.sockets[0].getsockname()[1])
     for number in range(ROUNDS):
@@ -89,17 +112,24 @@ async def main(binary, directory):
         when, _ = await gateway.said("reloaded")
         print(f"{MANY} new keys in use after {1e3 * (when - put):.0f} ms")
     stay = [await gateway.stream("secret-of-a") for _ in range(EACH)]
+    flow, flowing = Flow(), [await gateway.stream("secret-of-c") for _ in range(FLOWING)]
+    follow = [asyncio.create_task(flow.follow(reader)) for reader, _ in flowing]
     for _ in range(ROUNDS):
         gateway.put(kept + client("lost", lost))
         await gateway.said("reloaded")
         streams = [await gateway.stream("secret-of-b") for _ in range(EACH)]
         tasks = [asyncio.create_task(ended(reader)) for reader, _ in streams]
+        flow.take()
+        await asyncio.sleep(1)
+        quiet = flow.take()
         put = gateway.put(kept + client("lost", key("b" * 12, "secret-of-b", "disabled = true\n")))
         times = sorted(when - put for when in await asyncio.gather(*tasks))
         await gateway.said("reloaded")
-        print(f"{EACH} of {2 * EACH} streams ended between {1e3 * times[0]:.0f} and {1e3 * times[-1]:.0f} ms")
+        print(f"{EACH} of {2 * EACH} streams ended between {1e3 * times[0]:.0f} and {1e3 * times[-1]:.0f} ms; "
+              f"longest gap of the others {flow.take()}, in the second before {quiet}")
         [writer.close() for _, writer in streams]
     print(f"{sum(not reader.at_eof() for reader, _ in stay)} of {EACH} others are still open")
+    [task.cancel() for task in follow]
     gateway.process.kill()
     await gateway.process.wait()
 

@@ -19,11 +19,11 @@ use std::time::{Duration, SystemTime};
 
 const CALL: &[u8] = br#"{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"get_forecast","arguments":{"latitude":40.7128,"longitude":-74.006}}}"#;
 
-/// A hundred clients with a key each; the first may call everything, the others a list.
-fn access() -> (Access, Vec<String>) {
+/// So many clients with a key each; the first may call everything, the others a list.
+fn access(clients: u32) -> (Access, Vec<String>) {
     let mut secrets = Vec::new();
     let mut text = String::new();
-    for number in 0..100 {
+    for number in 0..clients {
         let id = KeyId::parse(&format!("key{number:05}")).expect("an id");
         let secret = Secret::make(&id).expect("random numbers");
         let tools = if number == 0 { "\"all\"" } else { "[\"get_alerts\", \"get_forecast\"]" };
@@ -40,7 +40,7 @@ fn shown<'a>(memory: &'a Memory, secret: &'a [u8]) -> Shown<'a> {
 }
 
 fn decide(criterion: &mut Criterion) {
-    let (access, secrets) = access();
+    let (access, secrets) = access(100);
     let now = SystemTime::now();
     let [open, bounded, ..] = secrets.as_slice() else { return };
     let (open, bounded) = (open.as_bytes(), bounded.as_bytes());
@@ -74,6 +74,23 @@ fn decide(criterion: &mut Criterion) {
     group.finish();
 }
 
+/// What a look-up costs must not depend on how many keys there are.
+fn among(criterion: &mut Criterion) {
+    let now = SystemTime::now();
+    let mut group = criterion.benchmark_group("authenticate among keys");
+    for clients in [1, 100, 10_000] {
+        let (access, secrets) = access(clients);
+        let mut secrets = secrets.iter().cycle();
+        group.bench_function(BenchmarkId::from_parameter(clients), |bencher| {
+            bencher.iter(|| {
+                let secret = secrets.next().map_or(&[][..], |secret| secret.as_bytes());
+                access.authenticate(&shown(&Memory::default(), secret), now).is_ok()
+            });
+        });
+    }
+    group.finish();
+}
+
 /// One worker's record keeping, over the whole life of a request.
 struct Desk {
     recorder: Rc<Recorder>,
@@ -85,7 +102,7 @@ struct Desk {
 
 impl Desk {
     fn new(audit: Option<&Audit>) -> Self {
-        let (access, mut secrets) = access();
+        let (access, mut secrets) = access(100);
         let meters = Meters::build(&access, 1, &Meters::naming(&["get_forecast".to_owned()]));
         let live = Arc::new(arc_swap::ArcSwap::from_pointee(Live { access, meters }));
         let certificate = Certificate { name: "localhost".to_owned(), not_after: SystemTime::now() };
@@ -158,5 +175,5 @@ fn cpu() -> Duration {
     Duration::new(spent.tv_sec.unsigned_abs(), u32::try_from(spent.tv_nsec).unwrap_or_default())
 }
 
-criterion_group!(benches, decide, record);
+criterion_group!(benches, decide, among, record);
 criterion_main!(benches);
