@@ -148,15 +148,17 @@ pub fn run(config: &Path, sandboxed: bool) -> Result<(), ServeError> {
     keys_file::warnings(&settings.keys_file).iter().for_each(|warning| warn!("{warning}"));
     raise_file_limit();
     let workers = worker_count(&settings);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let signals = runtime.block_on(async { Ok::<_, io::Error>((Signals::new()?, signal(SignalKind::hangup())?)) })?;
+    // what comes from here on is answered, so a signal drains
     let listeners = Listeners::open(&settings.listen, workers, inherited)?;
     let connector = remote::connector(&settings.upstream)?;
     enter_sandbox(&settings, config, sandboxed); // before there is any other thread
     let journal = Journal::open(&settings.audit)?;
     let shared = Arc::new(share(&settings, terms, access, workers, journal, connector)?);
     announce(&settings, &listeners, workers, &shared);
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     shared.journal.started(config);
-    let ended = runtime.block_on(live(&settings, shared.clone(), listeners, reload));
+    let ended = runtime.block_on(live(&settings, shared.clone(), listeners, reload, signals));
     runtime.shutdown_background(); // a look at a file, or a worker that was told to end at once, is not waited for
     shared.journal.stopped();
     ended
@@ -168,9 +170,8 @@ async fn live(
     shared: Arc<Shared>,
     listeners: Listeners,
     reload: Reload,
+    (mut signals, hangup): (Signals, Signal),
 ) -> Result<(), ServeError> {
-    let mut signals = Signals::new()?;
-    let hangup = signal(SignalKind::hangup())?;
     let threads = listeners
         .workers
         .into_iter()
