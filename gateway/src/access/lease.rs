@@ -1,5 +1,6 @@
 //! What keeps a key's open streams alive.
 
+use crate::reject::Reject;
 use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
 
 /// Held by every stream that a key opened, whatever snapshot it was opened under: snapshots pass it on for as long as the
@@ -31,6 +32,18 @@ impl LeaseEnd {
             LeaseEnd::Removed => "removed",
             LeaseEnd::Expired => "expired",
             LeaseEnd::NotYetValid => "not_yet_valid",
+        }
+    }
+}
+
+impl From<LeaseEnd> for Reject {
+    /// As a request is refused that shows such a key.
+    fn from(end: LeaseEnd) -> Self {
+        match end {
+            LeaseEnd::Revoked => Reject::KeyDisabled,
+            LeaseEnd::Removed => Reject::KeyUnknown,
+            LeaseEnd::Expired => Reject::KeyExpired,
+            LeaseEnd::NotYetValid => Reject::KeyNotYetValid,
         }
     }
 }

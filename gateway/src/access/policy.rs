@@ -194,6 +194,8 @@ impl<'a> Act<'a> {
             M::Initialize | M::Ping | M::ServerDiscover | M::Response => Need::Nothing,
             M::ToolsList | M::ResourcesList | M::ResourcesTemplatesList | M::PromptsList => Need::Nothing,
             M::Initialized | M::Cancelled | M::Progress | M::RootsListChanged | M::TasksStatus => Need::Nothing,
+            // `Tools/Call` is no method, but whoever takes it for one would call a tool that nobody has looked at
+            M::Other if M::is_like(self.text) => Need::Name(None),
             M::Other if self.text.starts_with("notifications/") => Need::Nothing,
             M::ToolsCall
             | M::PromptsGet

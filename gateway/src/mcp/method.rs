@@ -140,6 +140,13 @@ impl Method {
         }
     }
 
+    /// Whether a server that does not mind the case of letters takes `text` for a method that it is not.
+    pub fn is_like(text: &str) -> bool {
+        let lower = text.to_ascii_lowercase();
+        let known = Self::named(lower.as_bytes()) != Self::Other || lower == "logging/setlevel";
+        known && Self::named(text.as_bytes()) == Self::Other
+    }
+
     /// Where a message of this method says what it is about.
     #[inline]
     pub(super) fn pointer(self) -> Option<Pointer> {

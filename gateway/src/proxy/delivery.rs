@@ -104,6 +104,9 @@ impl Stage {
             match self {
                 Stage::Reading(reading) => {
                     let asked = ready!(reading.poll(gateway, cx))?;
+                    if let Some(end) = exchange.lease_ended() {
+                        return Poll::Ready(Err(Reject::from(end).into())); // while its body came in
+                    }
                     let (paid, may_come) = judge(exchange, dress, &reading.letter, &asked)?;
                     *lists = may_come;
                     exchange.sent();

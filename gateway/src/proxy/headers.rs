@@ -279,14 +279,16 @@ fn is_judged(name: &[u8]) -> bool {
         || matches!(name, b"mcp-session-id" | b"mcp-protocol-version" | b"mcp-method" | b"mcp-name" | b"last-event-id")
 }
 
-/// Identity and forwarding: what a backend believes because only we can have said it.
+/// Identity, forwarding and another method than the one that was judged: what a backend believes because only we can have
+/// said it.
 fn is_ours(name: &[u8]) -> bool {
     match name {
         [b'x', b'-', rest @ ..] => {
             matches!(
                 rest,
                 b"api-key" | b"client-id" | b"key-id" | b"request-id" | b"real-ip" | b"original-url" | b"rewrite-url"
-            ) || rest.starts_with(b"forwarded")
+            ) || matches!(rest, b"http-method" | b"http-method-override" | b"method-override")
+                || rest.starts_with(b"forwarded")
         }
         b"forwarded" | b"true-client-ip" | b"cf-connecting-ip" => true,
         _ => false,
@@ -333,6 +335,9 @@ mod tests {
             "x-forwarded-uri",
             "x-forwarded-anything",
             "x-original-url",
+            "x-http-method",
+            "x-http-method-override",
+            "x-method-override",
             "x-rewrite-url",
             "x-real-ip",
             "te",

@@ -200,3 +200,27 @@ async fn a_file_that_everybody_may_read_is_warned_of_when_it_becomes_one() {
     let line = gateway.log.wait("a warning", from, 1, |line| line["level"] == "WARN").await.remove(0);
     assert!(line["message"].as_str().unwrap().contains("every user of this machine may read it"), "{line}");
 }
+
+#[tokio::test]
+async fn and_a_key_that_ends_while_a_body_comes_in_has_called_nothing() {
+    let origin = Origin::answering(|_| ok("{}")).await;
+    let mine = Key::new();
+    let gateway = Gateway::before(&origin).client("mine", "tools = \"all\"", &[&mine]).start().await;
+    let body = br#"{"jsonrpc":"2.0","id":7,"method":"ping"}"#;
+    let (first, rest) = body.split_at(10);
+    let ask = Ask::new("POST", "/mcp").key(&mine.secret).field("content-type", "application/json");
+    let ask = ask.field("content-length", body.len().to_string());
+    let (mut h1, mut h2) = (gateway.http1().await, gateway.http2().await);
+    h1.send_head(&ask).await;
+    h1.send(first).await;
+    let mut stream = h2.open_head(&ask).await;
+    stream.send(first).await;
+    let accepted = "gateway_auth_decisions_total{result=\"accepted\",reason=\"\"}";
+    eventually("both keys are accepted", async || gateway.metric(accepted).await.filter(|count| *count >= 2.0)).await;
+    gateway.rekey(gateway.read("keys.toml").replace(mine.row(), "")).await;
+    h1.send(rest).await;
+    h1.reply().await.refuses(401, -32001, Value::Null);
+    stream.finish(rest).await;
+    assert_eq!(stream.head().await.0, 401);
+    assert_eq!(origin.requests().len(), 0);
+}

@@ -162,6 +162,16 @@ fn methods_deny_what_everybody_may_and_what_has_a_name() {
 }
 
 #[test]
+fn another_spelling_of_a_method_is_never_allowed() {
+    let methods = RuleRows { allow: rules(&["*"], 10), deny: Vec::new() };
+    let policy = Policy::of_roles(vec![role("r", RoleRow { methods, ..RoleRow::default() })]);
+    for method in ["Tools/Call", "TOOLS/LIST", "Ping", "logging/setlevel", "resources/Read"] {
+        assert_eq!(decided(&policy, method, r#"{"name":"a"}"#), "deny:no-rule", "{method}");
+    }
+    assert_eq!(decided(&policy, "vendor/call", "{}"), "allow:10");
+}
+
+#[test]
 fn what_one_role_denies_no_other_gives_back() {
     let tools = |name, allow: &[&str], deny: &[&str], line| {
         let tools = RuleRows { allow: rules(allow, line), deny: rules(deny, line + 5) };
