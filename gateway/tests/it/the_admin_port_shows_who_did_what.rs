@@ -2,6 +2,7 @@
 //! one. A scrape tells requests by client, route, method and outcome, calls by tool, decisions about keys by reason, streams
 //! and their events, durations, handshakes, and when keys and the certificate end. Nothing that only a client says is a label.
 
+use crate::harness::certificates::{Certificates, NAMES};
 use crate::harness::origin::ok;
 use crate::harness::{Ask, Gateway, Key, Origin, Piece, Protocol, eventually};
 use rustls::version::TLS12;
@@ -331,6 +332,22 @@ async fn readiness_is_told_check_by_check() {
     let verbose = eventually("it drains", draining).await.text();
     assert!(verbose.contains("[-]serving failed: draining\n") && verbose.ends_with("\nnot ready\n"), "{verbose}");
     assert_eq!(gateway.admin("/readyz").await.with(503).text(), "draining\n");
+}
+
+/// What is loaded has to be valid, so a certificate that expires is one that was and has come to its end.
+#[tokio::test]
+async fn readiness_ends_with_the_certificate() {
+    let origin = Origin::start().await;
+    let gateway = Gateway::before(&origin).start().await;
+    let end = SystemTime::now() + Duration::from_secs(6);
+    let short = Certificates::other(&NAMES, |certificate| certificate.not_after = end.into());
+    let from = gateway.log.len();
+    gateway.replace("server.key", &short.server_key);
+    gateway.replace("server.pem", &short.server);
+    gateway.said("reloaded the certificate", from).await;
+    let unready = async || Some(gateway.admin("/readyz").await).filter(|reply| reply.status == 503);
+    assert_eq!(eventually("it expires", unready).await.text(), "the certificate has expired\n");
+    assert_eq!(gateway.admin("/livez").await.status, 200, "a restart would not help");
 }
 
 #[tokio::test]
