@@ -52,9 +52,14 @@ fn decide(criterion: &mut Criterion) {
     group.bench_function("next request", |bencher| {
         bencher.iter(|| access.authenticate(&shown(&memory, open), now).is_ok());
     });
-    group.bench_function("unknown key", |bencher| {
-        bencher.iter(|| access.authenticate(&shown(&Memory::default(), b"mcpgw_unknown"), now).is_ok());
-    });
+    let unknown = Secret::make(&KeyId::parse("unknown0").expect("an id")).expect("random numbers");
+    let unknown = unknown.expose().as_bytes();
+    let mistyped = unknown.split_last().map_or(&[][..], |(_, cut)| cut);
+    for (name, secret) in [("unknown key", unknown), ("mistyped key", mistyped)] {
+        group.bench_function(name, |bencher| {
+            bencher.iter(|| access.authenticate(&shown(&Memory::default(), secret), now).is_ok());
+        });
+    }
     group.finish();
     let mut group = criterion.benchmark_group("parse");
     group.bench_function("observe", |bencher| bencher.iter(|| Call::observe(black_box(CALL)).map(|c| c.method())));

@@ -1,5 +1,6 @@
 //! What a request shows to prove who it is.
 
+use super::secret::{Form, Secret};
 use super::{KeyDigest, Memory};
 use crate::reject::Reject;
 use std::net::IpAddr;
@@ -41,7 +42,7 @@ impl std::fmt::Debug for Sole<'_> {
 }
 
 /// A credential as it was shown: the kind picks the verifier.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Credential {
     /// The value of the one `X-API-Key` header, by its digest.
     ApiKey(KeyDigest),
@@ -64,12 +65,72 @@ impl Shown<'_> {
     /// # Errors
     /// None, two (whatever they hold), or one that cannot be a key.
     pub fn credential(&self) -> Result<Credential, Reject> {
-        let fit = |key: &[u8]| !key.is_empty() && key.iter().all(u8::is_ascii_graphic);
-        let digest = match self.api_key {
-            Sole::Absent => return Err(Reject::KeyMissing),
-            Sole::One(key) if key.len() <= LONGEST => self.memory.digest(key, fit),
-            Sole::One(_) | Sole::Several => None,
-        };
-        digest.map(Credential::ApiKey).ok_or(Reject::KeyMalformed)
+        match self.api_key {
+            Sole::Absent => Err(Reject::KeyMissing),
+            Sole::One(key) if key.len() <= LONGEST => self.memory.digest(key, fit).map(Credential::ApiKey),
+            Sole::One(_) | Sole::Several => Err(Reject::KeyMalformed),
+        }
+    }
+}
+
+/// Whether a text is worth hashing. It is not if it begins like a key of ours and its form or its checksum say that it is
+/// none: nobody has such a key, since none is ever made or imported.
+fn fit(key: &[u8]) -> Result<(), Reject> {
+    if key.is_empty() || !key.iter().all(u8::is_ascii_graphic) {
+        return Err(Reject::KeyMalformed);
+    }
+    match Secret::read(key) {
+        Form::Typo => Err(Reject::KeyMistyped),
+        Form::Ours { .. } | Form::Foreign => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::access::KeyId;
+    use proptest::prelude::*;
+
+    fn credential(memory: &Memory, key: &[u8]) -> Result<Credential, Reject> {
+        Shown { api_key: Sole::One(key), memory, address: None }.credential()
+    }
+
+    /// A whole key of ours.
+    fn whole() -> String {
+        Secret::make(&KeyId::parse("abcdefgh").unwrap()).unwrap().expose().to_owned()
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_mistyped_is_never_hashed(rest in "[!-~]{0,100}") {
+            let (memory, text) = (Memory::default(), format!("mcpgw_{rest}"));
+            prop_assert_eq!(credential(&memory, text.as_bytes()), Err(Reject::KeyMistyped));
+            prop_assert!(memory.is_empty());
+        }
+
+        #[test]
+        fn whatever_begins_otherwise_is_hashed(text in "[!-~]{1,100}") {
+            prop_assume!(!text.starts_with("mcpgw_"));
+            let expected = Credential::ApiKey(KeyDigest::of(text.as_bytes()));
+            prop_assert_eq!(credential(&Memory::default(), text.as_bytes()), Ok(expected));
+        }
+    }
+
+    #[test]
+    fn one_character_decides_whether_a_key_of_ours_is_hashed() {
+        let (memory, key) = (Memory::default(), whole());
+        for at in "mcpgw_".len()..key.len() {
+            let mut mistyped = key.clone().into_bytes();
+            mistyped[at] = if mistyped[at] == b'x' { b'y' } else { b'x' };
+            assert_eq!(credential(&memory, &mistyped), Err(Reject::KeyMistyped), "{at}");
+        }
+        assert_eq!(credential(&memory, &key.as_bytes()[..key.len() - 1]), Err(Reject::KeyMistyped));
+        assert_eq!(credential(&memory, format!("{key}0").as_bytes()), Err(Reject::KeyMistyped));
+        assert!(memory.is_empty());
+        let expected = Credential::ApiKey(KeyDigest::of(key.as_bytes()));
+        assert_eq!(credential(&memory, key.as_bytes()), Ok(expected));
+        assert!(!memory.is_empty());
+        // a connection that has shown a good key makes no exception for the next
+        assert_eq!(credential(&memory, format!("{key}0").as_bytes()), Err(Reject::KeyMistyped));
     }
 }

@@ -20,17 +20,24 @@ pub struct Memory {
 
 impl Memory {
     /// [`KeyDigest::of`] this secret, if it is `fit` to be one; what was shown before was.
-    pub(super) fn digest(&self, secret: &[u8], fit: impl FnOnce(&[u8]) -> bool) -> Option<KeyDigest> {
+    ///
+    /// # Errors
+    /// Why it is not. It is then neither hashed with SHA-256 nor remembered.
+    pub(super) fn digest<E>(&self, secret: &[u8], fit: impl FnOnce(&[u8]) -> Result<(), E>) -> Result<KeyDigest, E> {
         let tag = self.keys.each_ref().map(|key| key.hash_one(secret));
         if let Some((_, digest)) = self.last.get().filter(|(last, _)| last.ct_eq(&tag).into()) {
-            return Some(digest);
+            return Ok(digest);
         }
-        if !fit(secret) {
-            return None;
-        }
+        fit(secret)?;
         let digest = KeyDigest::of(secret);
         self.last.set(Some((tag, digest)));
-        Some(digest)
+        Ok(digest)
+    }
+
+    /// Whether any secret has been hashed for it.
+    #[cfg(test)]
+    pub(super) fn is_empty(&self) -> bool {
+        self.last.get().is_none()
     }
 }
 
@@ -50,8 +57,8 @@ mod tests {
         fn a_digest_is_that_of_the_secret_whatever_was_shown_before(secrets in proptest::collection::vec("[ab]{0,3}", 1..20)) {
             let memory = Memory::default();
             for secret in secrets {
-                let fit = !secret.is_empty();
-                let digest = fit.then(|| KeyDigest::of(secret.as_bytes()));
+                let fit = if secret.is_empty() { Err(()) } else { Ok(()) };
+                let digest = fit.map(|()| KeyDigest::of(secret.as_bytes()));
                 prop_assert_eq!(memory.digest(secret.as_bytes(), |_| fit), digest);
             }
         }

@@ -125,6 +125,11 @@ fn a_weak_or_published_key_is_not_imported() {
         ("", "no key on standard input"),
         ("two words", "one line of visible ASCII"),
         ("mcpgw_abcdefgh_0123456789", "its checksum is wrong"),
+        // strong, and of nobody's form: imported, it would never work
+        (
+            "mcpgw_9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+            "if it was made elsewhere, it cannot be used",
+        ),
         (&"x".repeat(100_000), "longer than 512"),
     ] {
         let ran = home.run_with(key, &["keys", "hash", "agent"]);

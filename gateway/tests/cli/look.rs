@@ -1,6 +1,7 @@
 //! `keys list` and `keys verify`: what there is, and whose a key is.
 
 use crate::home::{Home, KEYS};
+use gateway::access::KeyDigest;
 
 #[test]
 fn all_keys_are_listed_with_their_state() {
@@ -70,6 +71,12 @@ fn a_key_that_nobody_has_says_what_it_looks_like() {
     let typo = format!("{}{}", &key[..key.len() - 1], if key.ends_with('a') { 'b' } else { 'a' });
     home.run_with(&key, &["keys", "verify"]).refused(64, &format!("its id is `{id}`"));
     home.run_with(&typo, &["keys", "verify"]).refused(64, "a character is missing or mistyped");
+    // whoever wrote its digest into the file by hand learns that it does not work
+    home.write(
+        "keys.toml",
+        &format!("{KEYS}[[client.key]]\nid = \"byhand00\"\ndigest = \"{}\"\n", KeyDigest::of(typo.as_bytes())),
+    );
+    home.run_with(&typo, &["keys", "verify"]).refused(64, "refused before it is looked for");
     home.run_with("something-else", &["keys", "verify"]).refused(64, "not made by a gateway");
     home.write("keys.toml", &KEYS.replace("opsonexx", id));
     home.run_with(&key, &["keys", "verify"]).refused(64, "but with another secret");

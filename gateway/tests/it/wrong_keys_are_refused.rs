@@ -118,8 +118,18 @@ async fn refusals_of_unknown_mistyped_expired_and_disabled_keys_are_the_same_byt
     let origin = Origin::start().await;
     let (gateway, keys) = start(&origin).await;
     let wrong = Key::new().secret;
-    let cut = wrong[..wrong.len() - 1].to_owned();
-    let shown = [&wrong, &cut, &keys.expired.secret, &keys.not_yet_valid.secret, &keys.disabled.secret];
+    let cut = &wrong[..wrong.len() - 1];
+    let foreign = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
+    let not_even_like_ours = "mcpgw_9f86d081884c7d659a2feaa0c55ad015";
+    let shown = [
+        &wrong,
+        foreign,
+        cut,
+        not_even_like_ours,
+        &keys.expired.secret,
+        &keys.not_yet_valid.secret,
+        &keys.disabled.secret,
+    ];
     let mut seen = Vec::new();
     for secret in shown {
         let ask = Ask::get("/mcp").key(secret);
@@ -131,6 +141,18 @@ async fn refusals_of_unknown_mistyped_expired_and_disabled_keys_are_the_same_byt
         seen.push((without_what_differs(&head), body, masked(&h2.fields), h2.body));
     }
     assert!(seen.iter().all(|reply| *reply == seen[0]), "{seen:#?}");
+    // inside each has its word
+    let words = ["unknown", "unknown", "mistyped", "mistyped", "expired", "not_yet_valid", "disabled"];
+    let mut expected: Vec<_> = words.iter().flat_map(|word| [format!("key_{word}"), format!("key_{word}")]).collect();
+    let audited = gateway.audited(expected.len()).await;
+    let mut outcomes: Vec<_> = audited.iter().map(|line| line["outcome"].as_str().unwrap()).collect();
+    expected.sort();
+    outcomes.sort_unstable();
+    assert_eq!(outcomes, expected);
+    for (word, count) in [("unknown", 4.0), ("mistyped", 4.0), ("expired", 2.0)] {
+        let series = format!("gateway_auth_decisions_total{{result=\"rejected\",reason=\"{word}\"}}");
+        assert_eq!(gateway.metric(&series).await, Some(count), "{series}");
+    }
 }
 
 /// The bytes of a head, but for date and request id.
@@ -146,6 +168,26 @@ fn without_what_differs(head: &Head) -> String {
 fn masked(fields: &Fields) -> Vec<String> {
     let differs = |line: &String| !line.starts_with("date: ") && !line.starts_with("x-request-id: ");
     fields.sorted().into_iter().filter(differs).collect()
+}
+
+/// A key with our prefix and without our checksum is refused before it is hashed, so that its row is never found.
+#[tokio::test]
+async fn a_mistyped_key_is_refused_even_if_its_digest_was_written_by_hand() {
+    let origin = Origin::answering(|_| ok("{}")).await;
+    let by_hand = Key::of("mcpgw_9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08");
+    let imported = Key::of("9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08");
+    let rows = [&by_hand, &imported];
+    let gateway = Gateway::before(&origin).client("old", "tools = \"all\"", &rows).start().await;
+    for protocol in Protocol::BOTH {
+        let mut client = gateway.client(protocol).await;
+        let reply = client.ask(&Ask::ping().key(&by_hand.secret)).await;
+        reply.refuses(401, -32001, serde_json::Value::Null);
+        assert_eq!(reply.text(), INVALID);
+        client.ask(&Ask::ping().key(&imported.secret)).await.with(200);
+    }
+    assert_eq!(origin.requests().len(), 2);
+    let mistyped = gateway.metric("gateway_auth_decisions_total{result=\"rejected\",reason=\"mistyped\"}").await;
+    assert_eq!(mistyped, Some(2.0));
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::process::{Command, Output, Stdio};
 
 /// The key that the tests send to the gateway.
-pub(crate) const KEY: &str = "mcpgw_test_gateway_key";
+pub(crate) const KEY: &str = "key-of-the-example-tests";
 
 /// How a binary ended.
 #[derive(Debug)]

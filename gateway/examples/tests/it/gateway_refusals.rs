@@ -16,14 +16,14 @@ fn a_wrong_key_ends_with_3_and_the_gateways_sentence() {
     let stack = Stack::start();
     let told = format!("{} refused the API key (HTTP 401): Invalid API key\n", stack.url("/mcp"));
     for protocol in PROTOCOLS {
-        for key in ["mcpgw_another_key", &KEY[1..], &format!("{KEY}x")] {
+        for key in ["another-key", &KEY[1..], &format!("{KEY}x")] {
             let mut command = client("", &["--protocol", protocol, "alerts", "CA"]);
             let ended = run(stack.reached_by(command.env("API_KEY", key))).with(3);
             assert_eq!((ended.stderr, ended.stdout), (format!("weather-client: {told}"), String::new()));
         }
         let model = Origin::start(|_, reply| chat::say(reply, &["Hello."]));
         let mut command = agent_with(&model, &model, &["--protocol", protocol, "rain?"]);
-        let ended = run(stack.reached_by(command.env("API_KEY", "mcpgw_another_key"))).with(3);
+        let ended = run(stack.reached_by(command.env("API_KEY", "another-key"))).with(3);
         assert!(ended.stderr.ends_with(&format!("\nweather-agent: {told}")), "{}", ended.stderr);
         assert!(model.seen().is_empty());
     }

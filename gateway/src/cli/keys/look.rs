@@ -3,7 +3,7 @@
 use super::list::state;
 use super::stdin;
 use crate::access::KeyState;
-use crate::access::secret::{Form, Secret};
+use crate::access::secret::{Form, ImportError, Secret};
 use crate::cli::failure::{Failure, print};
 use crate::cli::when;
 use crate::config::keys_file::Written;
@@ -13,17 +13,21 @@ use std::time::SystemTime;
 
 pub(super) fn verify(file: &Path, now: SystemTime) -> Result<(), Failure> {
     let secret = stdin::key(Secret::shown)?;
+    let form = Secret::read(secret.expose().as_bytes());
+    // a gateway would not look for it either
+    if form == Form::Typo {
+        return Err(ImportError::Typo.into());
+    }
     let digest = secret.digest();
     let written = Written::read(file)?;
     let mut keys = written.clients.iter().flat_map(|client| client.keys.iter().map(move |key| (client, key)));
     let Some((client, key)) = keys.clone().find(|(_, key)| key.digest == digest) else {
-        let form = match Secret::read(secret.expose().as_bytes()) {
+        let form = match form {
             Form::Ours { id } if keys.any(|(_, key)| key.id.as_str() == id) => {
                 format!("its id `{id}` is there, but with another secret")
             }
             Form::Ours { id } => format!("it is whole, and its id is `{id}`"),
-            Form::Typo => "it begins like a key of a gateway, but a character is missing or mistyped".to_owned(),
-            Form::Foreign => "it was not made by a gateway".to_owned(),
+            Form::Typo | Form::Foreign => "it was not made by a gateway".to_owned(),
         };
         return Err(Failure::configuration(format!("no client in {} has this key; {form}", file.display())));
     };

@@ -2,6 +2,7 @@
 
 use super::secrets;
 use gateway::access::secret::{Secret, fresh_id};
+use gateway::access::{KeyDigest, KeyId};
 use std::fmt::Write as _;
 
 /// A key whose secret the test knows.
@@ -16,11 +17,19 @@ pub(crate) struct Key {
 impl Key {
     pub(crate) fn new() -> Self {
         let id = fresh_id().unwrap();
-        let secret = Secret::make(&id).unwrap();
-        let row = format!("[[client.key]]\nid = \"{id}\"\ndigest = \"{}\"\n", secret.digest());
-        let secret = secret.expose().to_owned();
-        secrets::remember(&secret);
-        Self { id: id.as_str().to_owned(), secret, row }
+        Self::named(&id, Secret::make(&id).unwrap().expose())
+    }
+
+    /// One that was made elsewhere.
+    pub(crate) fn of(secret: &str) -> Self {
+        Self::named(&fresh_id().unwrap(), secret)
+    }
+
+    fn named(id: &KeyId, secret: &str) -> Self {
+        let digest = KeyDigest::of(secret.as_bytes());
+        let row = format!("[[client.key]]\nid = \"{id}\"\ndigest = \"{digest}\"\n");
+        secrets::remember(secret);
+        Self { id: id.as_str().to_owned(), secret: secret.to_owned(), row }
     }
 
     /// A member of its row more.
