@@ -1,8 +1,10 @@
 //! `gateway.toml` as meant. `config/gateway.toml` has every member with its default and a comment.
 
+mod levels;
 mod names;
 mod written;
 
+pub(crate) use levels::levels;
 pub use names::host as host_name;
 
 use super::error::ConfigError;

@@ -3,7 +3,7 @@
 use super::names;
 use super::{
     Audit, AuditOutput, ClientAuth, Drain, Limits, Listen, Log, LogFormat, MetricsSource, Overflow, Routes, Settings,
-    Tls, Upstream,
+    Tls, Upstream, levels,
 };
 use crate::access::{Network, PerSource, Quota, Rate};
 use crate::config::error::ConfigError;
@@ -15,7 +15,6 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use tracing_subscriber::EnvFilter;
 
 pub(super) const MEMBERS: Members = &[
     ("", &["workers", "listen", "tls", "keys", "upstream", "routes", "limits", "drain", "log", "audit"]),
@@ -280,7 +279,7 @@ fn drain(mut table: Table<'_>) -> Result<Drain, ConfigError> {
 
 fn log(mut table: Table<'_>) -> Result<Log, ConfigError> {
     let filter = "a log filter such as \"info\" or \"warn,gateway=debug\"";
-    let level = |text: &str| (!text.is_empty() && EnvFilter::builder().parse(text).is_ok()).then(|| text.to_owned());
+    let level = |text: &str| levels(text).map(|_| text.to_owned());
     let format = |text: &str| match text {
         "text" => Some(LogFormat::Text),
         "json" => Some(LogFormat::Json),
