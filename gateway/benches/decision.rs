@@ -9,6 +9,7 @@ use gateway::config::keys_file;
 use gateway::mcp::{Call, Method};
 use gateway::record::audit::{Audit, FilePlan, Plan};
 use gateway::record::{Certificate, End, Exchange, Follow, HttpMethod, Live, Meters, Metrics, Peer, Recorder, Trace};
+use gateway::stock::Stock;
 use http::StatusCode;
 use rustix::time::{ClockId, clock_gettime};
 use std::hint::black_box;
@@ -113,7 +114,7 @@ impl Desk {
         let certificate = Certificate { name: "localhost".to_owned(), not_after: SystemTime::now() };
         let state = audit.map_or_else(Arc::default, Audit::state);
         let routes = vec!["/mcp".to_owned(), "other".to_owned()];
-        let metrics = Arc::new(Metrics::new(1, routes, live.clone(), certificate, state));
+        let metrics = Arc::new(Metrics::new(1, routes, live.clone(), certificate, state, Stock::new(1 << 20)));
         Self {
             recorder: Rc::new(Recorder::new(metrics, 0, [1, 2], audit.map(Audit::pen), 1000)),
             live: Follow::new(live),

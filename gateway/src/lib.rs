@@ -2,7 +2,7 @@
 //! Events forwarded unbuffered to an MCP server on loopback.
 //!
 //! The rooms, lowest floor first; a room never names one above it (`tests/it/house.rs` holds that):
-//! [`reject`] · [`mcp`], [`upstream`] · [`access`] · [`config`] · [`record`] · [`proxy`] · [`serve`] · [`cli`].
+//! [`reject`], [`stock`] · [`mcp`], [`upstream`] · [`access`] · [`config`] · [`record`] · [`proxy`] · [`serve`] · [`cli`].
 
 pub mod access;
 pub mod cli;
@@ -13,4 +13,5 @@ pub mod proxy;
 pub mod record;
 pub mod reject;
 pub mod serve;
+pub mod stock;
 pub mod upstream;

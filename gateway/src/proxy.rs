@@ -26,7 +26,7 @@ use crate::clock::Clock;
 use crate::mcp::{Call, ListKind, Method as Rpc, Mirrored};
 use crate::record::{Exchange, Follow, HttpMethod, Limit, Live, Peer, Recorder, Trace};
 use crate::reject::Reject;
-use crate::upstream::{Failure, Reply, Trip, Upstream, write_chunk, write_last_chunk};
+use crate::upstream::{Failure, Reply, Streamed, Trip, Upstream, write_chunk, write_last_chunk};
 use answer::{Answer, Waiting};
 use asked::Asked;
 use bytes::Bytes;
@@ -286,18 +286,23 @@ impl Gateway {
         let length = match &asked {
             Asked::Nothing if method == Method::POST => Length::Known(0),
             Asked::Nothing => Length::None,
-            Asked::Whole(bytes, None) => Length::Known(bytes.len() as u64),
-            Asked::Whole(_, Some(_)) => Length::Unknown,
+            Asked::Whole(bytes, None, _) => Length::Known(bytes.len() as u64),
+            Asked::Whole(_, Some(_), _) => Length::Unknown,
             Asked::Streamed(streamed) => streamed.length.map_or(Length::Unknown, Length::Known),
         };
         headers::end_head(length, &mut text);
         let rest = match asked {
             Asked::Nothing => None,
-            Asked::Whole(bytes, None) => {
+            Asked::Whole(bytes, trailers, held @ Some(_)) => {
+                let most = bytes.len() as u64;
+                let (length, passes) = (trailers.is_none().then_some(most), headers::is_passing_trailer);
+                Some(Streamed { body: Upload::whole(bytes, trailers, held), length, most, passes })
+            }
+            Asked::Whole(bytes, None, None) => {
                 text.extend_from_slice(&bytes);
                 None
             }
-            Asked::Whole(bytes, Some(trailers)) => {
+            Asked::Whole(bytes, Some(trailers), None) => {
                 write_chunk(&bytes, &mut text);
                 write_last_chunk(&trailers, headers::is_passing_trailer, &mut text);
                 None
@@ -404,7 +409,7 @@ fn judge(
     let live = exchange.live();
     let principal = exchange.proof().and_then(|proof| live.access.recall(proof)).ok_or(Reject::Denied)?;
     let body = match asked {
-        Asked::Whole(bytes, _) => bytes,
+        Asked::Whole(bytes, ..) => bytes,
         Asked::Nothing | Asked::Streamed(_) => {
             dress.limits = RateLimit::of(principal.client(), None, None);
             let permit = decided(exchange, principal.authorize(None))?;

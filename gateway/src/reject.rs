@@ -4,6 +4,7 @@
 //! The sentence is theirs, the word is ours: a caller must not learn from it whether a key is unknown, expired or
 //! disabled, while the operator sees the word in every line and counter.
 
+use crate::stock::Full;
 use http::StatusCode;
 
 /// A refusal of the gateway's own. What the upstream answers is never one of these.
@@ -79,6 +80,8 @@ pub enum Reject {
     ListTooLarge,
     /// The gateway is at its limit of requests in flight.
     Overload,
+    /// The gateway holds as many bytes as it may.
+    Full,
     /// The upstream sent no response head within `upstream.head_timeout`.
     HeadTimeout,
     /// The client stopped sending its request body, or broke it off.
@@ -102,7 +105,7 @@ const INVALID_KEY: &str = "Invalid API key";
 
 impl Reject {
     /// All refusals, in the order of their declaration; a metric has a slot for each.
-    pub const ALL: [Reject; 37] = [
+    pub const ALL: [Reject; 38] = [
         Reject::Target,
         Reject::HeaderName,
         Reject::Coding,
@@ -138,6 +141,7 @@ impl Reject {
         Reject::ListUnreadable,
         Reject::ListTooLarge,
         Reject::Overload,
+        Reject::Full,
         Reject::HeadTimeout,
         Reject::BodyIncomplete,
     ];
@@ -182,6 +186,7 @@ impl Reject {
             Reject::ListUnreadable => row(S::BAD_GATEWAY, -32010, "list_unreadable", "The MCP server behind this gateway sent a list that cannot be cut down to what this client may use."),
             Reject::ListTooLarge => row(S::BAD_GATEWAY, -32010, "list_too_large", "The MCP server behind this gateway sent a list that is too large to be cut down to what this client may use."),
             Reject::Overload => row(S::SERVICE_UNAVAILABLE, -32011, "overload", "The gateway has too many requests in flight. Try again."),
+            Reject::Full => row(S::SERVICE_UNAVAILABLE, -32011, "full", "The gateway holds as many bytes of bodies and lists as it may. Try again."),
             Reject::HeadTimeout => row(S::GATEWAY_TIMEOUT, -32012, "head_timeout", "The MCP server behind this gateway did not answer in time."),
             Reject::BodyIncomplete => row(S::BAD_REQUEST, -32600, "body_incomplete", "The request body ended before it was complete."),
         }
@@ -213,6 +218,12 @@ impl Reject {
     /// Its place in [`Reject::ALL`].
     pub const fn index(self) -> usize {
         self as usize
+    }
+}
+
+impl From<Full> for Reject {
+    fn from(_: Full) -> Self {
+        Reject::Full
     }
 }
 

@@ -22,6 +22,7 @@ use crate::config::{ConfigError, keys_file, session_secret};
 use crate::proxy::origin::Origins;
 use crate::proxy::routes::Routes;
 use crate::record::{Certificate, Live, Meters, Metrics};
+use crate::stock::Stock;
 use admin::{Admin, Reach};
 use arc_swap::ArcSwap;
 use audit::Journal;
@@ -125,6 +126,8 @@ struct Shared {
     upstream: UpstreamSettings,
     connector: Option<crate::upstream::Connector>,
     limits: crate::config::settings::Limits,
+    /// What is held for clients.
+    stock: Stock,
     sessions: Arc<Sessions>,
     /// Client connections that are open, of all workers.
     connections: AtomicUsize,
@@ -249,9 +252,18 @@ fn share(
     let routes = &settings.routes;
     let meters = Meters::build(&access, workers, &Meters::naming(&settings.upstream.tools));
     let live = Arc::new(ArcSwap::from_pointee(Live { access, meters }));
+    let stock = Stock::new(settings.limits.max_held);
     let labels = Routes::labels(&routes.protected, &routes.public);
     Ok(Shared {
-        metrics: Arc::new(Metrics::new(workers, labels, live.clone(), certificate(&terms.identity), journal.state())),
+        metrics: Arc::new(Metrics::new(
+            workers,
+            labels,
+            live.clone(),
+            certificate(&terms.identity),
+            journal.state(),
+            stock.clone(),
+        )),
+        stock,
         journal,
         live,
         origins: Arc::new(ArcSwap::from_pointee(origins(settings, &terms.identity))),
@@ -310,14 +322,15 @@ fn announce(settings: &Settings, listeners: &Listeners, workers: usize, shared: 
         plaintext = listeners.addresses.plaintext.map(tracing::field::display),
         upstream = %settings.upstream.address,
         workers,
-        worst_case_memory = %WorstCase::of(&settings.limits),
+        worst_case_memory = %WorstCase::of(settings, workers),
         clients = access.clients().len(),
         keys = access.keys().count(),
         "listening"
     );
 }
 
-fn worker_count(settings: &Settings) -> usize {
+/// How many workers there are to be.
+pub fn worker_count(settings: &Settings) -> usize {
     let cpus = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     settings.workers.map_or(cpus, std::num::NonZero::get)
 }

@@ -19,6 +19,7 @@ pub use head::Lie;
 pub use trip::{Streamed, Trip, write_chunk, write_last_chunk};
 
 use crate::clock::{Clock, Deadline};
+use crate::stock::{PIECE, Stock};
 use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode, Uri};
 use http_body::Body as HttpBody;
@@ -93,18 +94,20 @@ pub struct Upstream {
     clock: Clock,
     pool: pool::Pool,
     breaker: breaker::Breaker,
+    stock: Stock,
     scratch: RefCell<Box<[u8]>>,
     spare: Cell<Vec<u8>>,
 }
 
 impl Upstream {
-    /// For one worker. `connector` is needed for [`Address::Remote`] only.
+    /// For one worker. `connector` is needed for [`Address::Remote`] only; replies on their way are counted in `stock`.
     pub fn new(
         address: Address,
         head_timeout: Duration,
         idle_timeout: Duration,
         connector: Option<Connector>,
         clock: Clock,
+        stock: Stock,
     ) -> Self {
         let scratch = RefCell::new(vec![0; SCRATCH].into_boxed_slice());
         Self {
@@ -115,6 +118,7 @@ impl Upstream {
             clock,
             pool: pool::Pool::default(),
             breaker: breaker::Breaker::default(),
+            stock,
             scratch,
             spare: Cell::default(),
         }
@@ -180,8 +184,16 @@ impl Upstream {
         }
     }
 
-    /// Lends the worker's one read buffer for the time of one read.
+    /// What is held for clients, of all workers.
+    pub fn stock(&self) -> &Stock {
+        &self.stock
+    }
+
+    /// Lends the worker's one read buffer for the time of one read; only the beginning of it while much is held for clients,
+    /// so that what is read is not much more.
     fn scratch<T>(&self, read: impl FnOnce(&mut ReadBuf<'_>) -> T) -> T {
-        read(&mut ReadBuf::new(&mut self.scratch.borrow_mut()))
+        let mut scratch = self.scratch.borrow_mut();
+        let most = if self.stock.is_ample() { SCRATCH } else { PIECE };
+        read(&mut ReadBuf::new(scratch.get_mut(..most).unwrap_or_default()))
     }
 }

@@ -163,6 +163,8 @@ pub struct Limits {
     /// Largest list that is cut down to what a client may use, and largest event of a stream that may hold one, in bytes,
     /// default 4 MiB.
     pub max_list: u64,
+    /// Most bytes that are held whole or wait to be taken, of the whole process, default 128 MiB.
+    pub max_held: u64,
     /// Longest TLS handshake, default 10 s.
     pub handshake_timeout: Duration,
     /// What one address may do before it has proved who it is: `failures_per_address`, default 60/min,
@@ -178,9 +180,9 @@ pub struct Limits {
     pub min_body_rate: u64,
     /// Longest time in which a client takes nothing of what is written to it, default 60 s.
     pub stall_timeout: Duration,
-    /// Most client connections of the process, default 16384.
+    /// Most client connections of the process, default 4096.
     pub max_connections: usize,
-    /// Most requests and streams of the process at once, default 16384.
+    /// Most requests and streams of the process at once, default 4096.
     pub max_in_flight: u64,
     /// Most streams that one h2 connection may have open, default 100.
     pub max_streams: u32,
@@ -196,6 +198,7 @@ impl Default for Limits {
         Self {
             max_body: 4 << 20,
             max_list: 4 << 20,
+            max_held: 128 << 20,
             handshake_timeout: Duration::from_secs(10),
             per_address: PerSource {
                 failures: Rate::parse("60/min").ok().map(Rate::at_once),
@@ -207,8 +210,8 @@ impl Default for Limits {
             idle_timeout: Duration::from_secs(75),
             min_body_rate: 1 << 10,
             stall_timeout: Duration::from_secs(60),
-            max_connections: 16384,
-            max_in_flight: 16384,
+            max_connections: 4096,
+            max_in_flight: 4096,
             max_streams: 100,
             max_control_frames: 100,
             keep_alive: Duration::from_secs(15),

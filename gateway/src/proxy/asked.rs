@@ -3,6 +3,7 @@
 use super::headers::is_passing_trailer;
 use super::upload::Upload;
 use crate::reject::Reject;
+use crate::stock::{FREE, Held, Stock};
 use crate::upstream::Streamed;
 use bytes::Bytes;
 use http::HeaderMap;
@@ -11,8 +12,8 @@ use http_body::Frame;
 /// A request's body, as far as it has been read.
 pub(super) enum Asked {
     Nothing,
-    /// All of it, and its trailers if it has any that pass.
-    Whole(Bytes, Option<Box<HeaderMap>>),
+    /// All of it, its trailers if it has any that pass, and what counts it if it is long.
+    Whole(Bytes, Option<Box<HeaderMap>>, Option<Held>),
     Streamed(Streamed<Upload>),
 }
 
@@ -22,11 +23,24 @@ pub(super) struct Whole {
     first: Bytes,
     joined: Vec<u8>,
     trailers: Option<Box<HeaderMap>>,
+    held: Option<Held>,
 }
 
 impl Whole {
     pub(super) fn is_empty(&self) -> bool {
-        self.first.is_empty()
+        self.len() == 0
+    }
+
+    /// So many bytes will come.
+    ///
+    /// # Errors
+    /// [`Reject::Full`]
+    pub(super) fn expect(&mut self, length: u64, stock: &Stock) -> Result<(), Reject> {
+        let length = usize::try_from(length).unwrap_or(usize::MAX);
+        if length > FREE {
+            stock.make_room(&mut self.held, &mut self.joined, length, 1)?;
+        }
+        Ok(())
     }
 
     pub(super) fn len(&self) -> u64 {
@@ -34,8 +48,8 @@ impl Whole {
     }
 
     /// # Errors
-    /// More than `most` bytes have come.
-    pub(super) fn push(&mut self, frame: Frame<Bytes>, most: u64) -> Result<(), Reject> {
+    /// More than `most` bytes have come, or there is no room for them.
+    pub(super) fn push(&mut self, frame: Frame<Bytes>, most: u64, stock: &Stock) -> Result<(), Reject> {
         let data = match frame.into_data() {
             Ok(data) => data,
             Err(frame) => {
@@ -44,15 +58,21 @@ impl Whole {
                 return Ok(());
             }
         };
-        if self.first.is_empty() {
-            self.first = data;
-        } else {
-            if self.joined.is_empty() {
-                self.joined.extend_from_slice(&self.first);
-            }
-            self.joined.extend_from_slice(&data);
+        if self.len() + data.len() as u64 > most {
+            return Err(Reject::BodyTooLarge);
         }
-        if self.len() > most { Err(Reject::BodyTooLarge) } else { Ok(()) }
+        if self.first.is_empty() && self.joined.capacity() == 0 {
+            self.first = data;
+            return Ok(());
+        }
+        let begins = self.joined.is_empty();
+        let more = if begins { self.first.len() + data.len() } else { data.len() };
+        stock.make_room(&mut self.held, &mut self.joined, more, 1)?;
+        if begins {
+            self.joined.extend_from_slice(&self.first);
+        }
+        self.joined.extend_from_slice(&data);
+        Ok(())
     }
 
     pub(super) fn bytes(&self) -> &[u8] {
@@ -61,6 +81,6 @@ impl Whole {
 
     pub(super) fn into_asked(self) -> Asked {
         let bytes = if self.joined.is_empty() { self.first } else { self.joined.into() };
-        Asked::Whole(bytes, self.trailers)
+        Asked::Whole(bytes, self.trailers, self.held)
     }
 }

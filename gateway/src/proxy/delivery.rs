@@ -11,6 +11,7 @@ use super::{Dress, Gateway, Letter, echoes, echoing, headers, judge, refuse, ref
 use crate::clock::Deadline;
 use crate::record::Exchange;
 use crate::reject::Reject;
+use crate::stock::{FREE, Stock};
 use crate::upstream::{Streamed, Trip};
 use http::Response;
 use http_body::Body as HttpBody;
@@ -22,7 +23,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 /// Bodies up to this size are read whole, so that what they ask can be recorded and they leave in one write.
-const WHOLE: u64 = 64 * 1024;
+const WHOLE: u64 = FREE as u64;
 /// How long the body of a refused request may take to come in.
 const PATIENCE: Duration = Duration::from_secs(1);
 
@@ -123,7 +124,7 @@ impl Stage {
                 }
                 Stage::Sifting(sifting) => return sifting.poll(cx),
                 Stage::Discarding(discarding) => {
-                    ready!(discarding.poll(cx));
+                    ready!(discarding.poll(gateway.upstream.stock(), cx));
                     return Poll::Ready(Err(echoing(discarding.refusal.clone(), discarding.kept.bytes())));
                 }
             }
@@ -142,7 +143,8 @@ struct Reading {
 impl Reading {
     /// Reads a short body whole; a long or chunked one stays a stream, unless a policy needs to see it.
     fn poll(&mut self, gateway: &Gateway, cx: &mut Context<'_>) -> Poll<Result<Asked, Reject>> {
-        let (most, turn) = (gateway.max_body, &gateway.turn);
+        let (stock, turn) = (gateway.upstream.stock(), &gateway.turn);
+        let most = if self.letter.policy { gateway.max_body.min(stock.most()) } else { gateway.max_body };
         let Some(body) = &mut self.body else { return Poll::Ready(Ok(Asked::Nothing)) };
         if self.whole.is_empty() {
             let length = body.size_hint().exact();
@@ -158,6 +160,7 @@ impl Reading {
                 let streamed = body.map(|body| Streamed { body, length, most, passes });
                 return Poll::Ready(Ok(streamed.map_or(Asked::Nothing, Asked::Streamed)));
             }
+            self.whole.expect(length.unwrap_or_default(), stock)?;
         }
         loop {
             let polled = Pin::new(&mut *body).poll_frame(cx);
@@ -166,7 +169,7 @@ impl Reading {
                 return Poll::Ready(Err(Reject::BodyIncomplete));
             }
             match ready!(polled) {
-                Some(Ok(frame)) => self.whole.push(frame, most)?,
+                Some(Ok(frame)) => self.whole.push(frame, most, stock)?,
                 Some(Err(_)) => return Poll::Ready(Err(Reject::BodyIncomplete)),
                 None => break,
             }
@@ -189,7 +192,7 @@ struct Discarding {
 }
 
 impl Discarding {
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+    fn poll(&mut self, stock: &Stock, cx: &mut Context<'_>) -> Poll<()> {
         loop {
             match Pin::new(&mut self.body).poll_frame(cx) {
                 Poll::Ready(Some(Ok(frame))) => {
@@ -197,7 +200,7 @@ impl Discarding {
                     let Some(left) = self.left.checked_sub(size) else { return Poll::Ready(()) };
                     self.left = left;
                     if echoes(&self.refusal) {
-                        let _ = self.kept.push(frame, WHOLE); // no more than is let in
+                        let _ = self.kept.push(frame, WHOLE, stock); // no more than is let in
                     }
                     if self.body.is_end_stream() {
                         return Poll::Ready(());

@@ -6,7 +6,8 @@ use super::ward::Ward;
 use crate::clock::{Deadline, Tick};
 use crate::mcp::Flaw;
 use crate::mcp::sse::Boundary;
-use crate::record::{End, Exchange};
+use crate::record::{End, Exchange, Limit};
+use crate::stock::Full;
 use crate::upstream::{Body, Failure};
 use bytes::Bytes;
 use http::HeaderName;
@@ -44,6 +45,9 @@ pub enum Broken {
     /// The upstream sent something that may be a list and cannot be cut down to what its reader may use.
     #[error("the upstream sent a list that cannot be read: {0}")]
     Unreadable(#[from] Flaw),
+    /// There is no room for an event that has to be read whole.
+    #[error("the upstream sent an event for which there is no room: {0}")]
+    Full(#[from] Full),
     /// It had to end, and not between two events.
     #[error("the reply had to end in its middle")]
     Ended,
@@ -179,7 +183,9 @@ impl Relay {
 
     #[cold]
     fn breaks(&mut self, broken: &Broken) {
-        if matches!(broken, Broken::Unreadable(_)) {
+        if matches!(broken, Broken::Full(_)) {
+            self.exchange.ran_into(Limit::Held);
+        } else if matches!(broken, Broken::Unreadable(_)) {
             tracing::warn!("a stream is broken off: {broken}");
         }
         self.exchange.ended(End::UpstreamCut);

@@ -7,6 +7,7 @@ use crate::access::Policy;
 use crate::mcp::list::{filter, filter_any};
 use crate::mcp::sse::{Event, Splitter, rewrite_data};
 use crate::mcp::{Flaw, ListKind, Member};
+use crate::stock::Held;
 use crate::upstream::Body;
 use bytes::Bytes;
 use http::HeaderMap;
@@ -84,12 +85,16 @@ pub struct Sifted {
     sieve: Sieve,
     splitter: Splitter,
     trailers: Option<HeaderMap>,
+    held: Option<Held>,
 }
+
+/// An event with the room behind it, what is left of what it says, and that as it is passed on, twice.
+const COPIES: usize = 5;
 
 impl Sifted {
     /// Cuts the events of `body` down, of which none may be longer than `max_event` bytes.
     pub fn new(body: Body, sieve: Sieve, max_event: usize) -> Self {
-        Self { body, sieve, splitter: Splitter::new(max_event), trailers: None }
+        Self { body, sieve, splitter: Splitter::new(max_event), trailers: None, held: None }
     }
 
     /// The next events, or the end.
@@ -113,10 +118,13 @@ impl Sifted {
                 None => self.rest(Vec::new()),
             };
             match sifted {
-                Ok(events) if !events.is_empty() => return Poll::Ready(Some(Ok(Frame::data(events.into())))),
+                Ok(events) if !events.is_empty() => {
+                    let events = self.body.stock().keep(events.into());
+                    return Poll::Ready(Some(Ok(Frame::data(events))));
+                }
                 Ok(_) if self.is_end() => return Poll::Ready(None),
                 Ok(_) => {}
-                Err(flaw) => return Poll::Ready(Some(Err(flaw.into()))),
+                Err(broken) => return Poll::Ready(Some(Err(broken))),
             }
         }
     }
@@ -131,16 +139,20 @@ impl Sifted {
         self.body.has_arrived()
     }
 
-    fn sift(&mut self, data: &[u8]) -> Result<Vec<u8>, Flaw> {
+    fn sift(&mut self, data: &[u8]) -> Result<Vec<u8>, Broken> {
         let mut out = Vec::with_capacity(data.len());
-        let Self { sieve, splitter, .. } = self;
+        let Self { body, sieve, splitter, held, .. } = self;
+        if splitter.held() > 0 {
+            body.stock().hold(held, COPIES * (splitter.held() + data.len()))?;
+        }
         splitter.feed(data, |event| sieve.event(event, &mut out))?;
+        body.stock().hold(held, COPIES * splitter.held())?;
         // whoever reads looks at once whether this was all
         if self.body.is_end() { self.rest(out) } else { Ok(out) }
     }
 
     /// What came last and did not end as an event has to; some clients read it all the same.
-    fn rest(&mut self, mut out: Vec<u8>) -> Result<Vec<u8>, Flaw> {
+    fn rest(&mut self, mut out: Vec<u8>) -> Result<Vec<u8>, Broken> {
         let splitter = std::mem::replace(&mut self.splitter, Splitter::new(0));
         if let Some(rest) = splitter.rest() {
             self.sieve.event(rest, &mut out)?;

@@ -4,6 +4,7 @@ use super::refusal::Refusal;
 use super::sieve::Sieve;
 use super::{media, refused};
 use crate::reject::Reject;
+use crate::stock::{Full, Held};
 use crate::upstream::Reply;
 use http::header::{self, HeaderMap, HeaderName};
 use std::borrow::Cow;
@@ -14,17 +15,22 @@ pub(super) struct Sifting {
     /// Taken when it is ready.
     held: Option<(Reply, Box<Sieve>)>,
     whole: Vec<u8>,
+    /// What counts that.
+    counted: Option<Held>,
     trailers: Option<HeaderMap>,
     /// Largest list, in bytes.
     most: usize,
 }
+
+/// A list, and what is left of it.
+const COPIES: usize = 2;
 
 /// A reply as it may be passed on, its events through the sieve if there is one.
 pub(super) type Sifted = (Reply, Option<Box<Sieve>>);
 
 impl Sifting {
     pub(super) fn new(reply: Reply, sieve: Sieve, most: usize) -> Self {
-        Self { held: Some((reply, Box::new(sieve))), whole: Vec::new(), trailers: None, most }
+        Self { held: Some((reply, Box::new(sieve))), whole: Vec::new(), counted: None, trailers: None, most }
     }
 
     /// Ready when the reply may be passed on, or may not.
@@ -52,6 +58,7 @@ impl Sifting {
                 Err(flaw) => return Poll::Ready(Err(unreadable(flaw))),
             };
             reply.body.replace(less.into(), self.trailers.take());
+            self.counted = None; // it is counted on its way to the client
         }
         forget_length(&mut reply.headers);
         let sieve = reply.events.then_some(sieve);
@@ -63,10 +70,15 @@ impl Sifting {
         if length > self.most {
             return Poll::Ready(Err(too_large()));
         }
+        let stock = reply.body.stock().clone();
+        stock.make_room(&mut self.counted, &mut self.whole, length, COPIES).map_err(full)?;
         while let Some(frame) = ready!(reply.body.poll_frame(cx)) {
             match frame.map_err(|failure| refused(&failure))?.into_data() {
                 Ok(data) if data.len() > self.most - self.whole.len() => return Poll::Ready(Err(too_large())),
-                Ok(data) => self.whole.extend_from_slice(&data),
+                Ok(data) => {
+                    stock.make_room(&mut self.counted, &mut self.whole, data.len(), COPIES).map_err(full)?;
+                    self.whole.extend_from_slice(&data);
+                }
                 Err(frame) => self.trailers = frame.into_trailers().ok(),
             }
         }
@@ -102,8 +114,15 @@ fn forget_length(headers: &mut HeaderMap) {
     }
 }
 
+fn full(_: Full) -> Refusal {
+    Reject::Full.into()
+}
+
 fn too_large() -> Refusal {
-    not_passed(Reject::ListTooLarge, "it is larger than limits.max_list in the settings")
+    not_passed(
+        Reject::ListTooLarge,
+        "it is larger than limits.max_list in the settings, or than a fifth of limits.max_held",
+    )
 }
 
 fn unreadable(why: impl std::fmt::Display) -> Refusal {

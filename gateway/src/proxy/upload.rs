@@ -1,22 +1,27 @@
 //! The body of a request on its way in.
 
 use super::turn::{Turn, Wait};
+use crate::stock::Held;
 use bytes::Bytes;
+use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
-/// A request's body, which tells its worker when it waits for the client. Boxed, because it is rare: short bodies are read
-/// whole.
+/// A request's body on its way to the upstream. Boxed, because it is rare: short bodies leave with their head.
 pub struct Upload(Box<Inner>);
 
-struct Inner {
-    body: Incoming,
-    turn: Rc<Turn>,
-    read: u64,
+enum Inner {
+    /// It still comes, and tells its worker when it waits for the client.
+    Coming { body: Incoming, turn: Rc<Turn>, read: u64 },
+    /// It was read whole, because a policy had to see it.
+    Whole { bytes: Bytes, trailers: Option<Box<HeaderMap>>, _held: Option<Held> },
 }
+
+/// So much of a whole body is handed on at once, so that there are no two of it.
+const SLICE: usize = 64 << 10;
 
 /// Why a request's body is not whole.
 #[derive(Debug, thiserror::Error)]
@@ -30,8 +35,14 @@ pub enum Cut {
 }
 
 impl Upload {
+    /// As it comes.
     pub(super) fn new(body: Incoming, turn: &Rc<Turn>) -> Self {
-        Self(Box::new(Inner { body, turn: turn.clone(), read: 0 }))
+        Self(Box::new(Inner::Coming { body, turn: turn.clone(), read: 0 }))
+    }
+
+    /// All of it, and what counts it.
+    pub(super) fn whole(bytes: Bytes, trailers: Option<Box<HeaderMap>>, held: Option<Held>) -> Self {
+        Self(Box::new(Inner::Whole { bytes, trailers, _held: held }))
     }
 }
 
@@ -40,7 +51,15 @@ impl Body for Upload {
     type Error = Cut;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
-        let Inner { body, turn, read } = &mut *self.0;
+        let (body, turn, read) = match &mut *self.0 {
+            Inner::Coming { body, turn, read } => (body, turn, read),
+            Inner::Whole { bytes, trailers, .. } => {
+                let slice = bytes.split_to(bytes.len().min(SLICE));
+                let data = (!slice.is_empty()).then(|| Frame::data(slice));
+                let frame = data.or_else(|| trailers.take().map(|trailers| Frame::trailers(*trailers)));
+                return Poll::Ready(frame.map(Ok));
+            }
+        };
         match Pin::new(body).poll_frame(cx) {
             Poll::Pending if turn.is_overdue() => Poll::Ready(Some(Err(Cut::Slow))),
             Poll::Pending => {
@@ -58,10 +77,16 @@ impl Body for Upload {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.0.body.is_end_stream()
+        match &*self.0 {
+            Inner::Coming { body, .. } => body.is_end_stream(),
+            Inner::Whole { bytes, trailers, .. } => bytes.is_empty() && trailers.is_none(),
+        }
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.0.body.size_hint()
+        match &*self.0 {
+            Inner::Coming { body, .. } => body.size_hint(),
+            Inner::Whole { bytes, .. } => SizeHint::with_exact(bytes.len() as u64),
+        }
     }
 }

@@ -268,6 +268,11 @@ impl Exchange {
         self.outcome = Some(Outcome::Rejected(reject));
     }
 
+    /// It came to its end because of a limit.
+    pub fn ran_into(&self, limit: Limit) {
+        self.recorder.meters().hit(limit);
+    }
+
     /// The gateway answered by itself, and it was no refusal.
     pub fn answered(&mut self, status: StatusCode) {
         self.outcome = Some(Outcome::Answered(status));

@@ -15,6 +15,8 @@ pub enum Limit {
     Idle,
     /// `max_body`
     Body,
+    /// `max_held`
+    Held,
     /// `min_body_rate`
     BodyRate,
     /// `stall_timeout`
@@ -41,12 +43,13 @@ pub enum Limit {
 
 impl Limit {
     /// All of them, in the order of their declaration.
-    pub const ALL: [Limit; 16] = [
+    pub const ALL: [Limit; 17] = [
         Limit::Handshake,
         Limit::Head,
         Limit::HeaderTime,
         Limit::Idle,
         Limit::Body,
+        Limit::Held,
         Limit::BodyRate,
         Limit::Stall,
         Limit::Connections,
@@ -68,6 +71,7 @@ impl Limit {
             Limit::HeaderTime => "header_timeout",
             Limit::Idle => "idle_timeout",
             Limit::Body => "max_body",
+            Limit::Held => "max_held",
             Limit::BodyRate => "min_body_rate",
             Limit::Stall => "stall_timeout",
             Limit::Connections => "max_connections",
@@ -86,6 +90,8 @@ impl Limit {
     pub(super) const fn of(reject: Reject) -> Option<Self> {
         if matches!(reject, Reject::BodyTooLarge) {
             Some(Limit::Body)
+        } else if matches!(reject, Reject::Full) {
+            Some(Limit::Held)
         } else if matches!(reject, Reject::TooManyFields) {
             Some(Limit::Head)
         } else if matches!(reject, Reject::FailuresLimited) {

@@ -14,6 +14,7 @@ use super::Live;
 use super::audit::State as AuditState;
 use super::meters::WorkerMeters;
 use super::tally::LastTime;
+use crate::stock::Stock;
 use arc_swap::ArcSwap;
 use prometheus::TextEncoder;
 use std::sync::Arc;
@@ -37,6 +38,7 @@ pub struct Metrics {
     certificate: ArcSwap<Certificate>,
     reloads: [Reload; ReloadedFile::ALL.len()],
     audit: Arc<AuditState>,
+    stock: Stock,
     started: SystemTime,
 }
 
@@ -88,12 +90,13 @@ impl Metrics {
         live: Arc<ArcSwap<Live>>,
         certificate: Certificate,
         audit: Arc<AuditState>,
+        stock: Stock,
     ) -> Self {
         let workers = (0..workers).map(|_| WorkerMeters::default()).collect();
         let fresh = |()| Reload { ok: AtomicBool::new(true), when: LastTime::default() };
         let reloads = [(); ReloadedFile::ALL.len()].map(fresh);
         let (certificate, started) = (ArcSwap::from_pointee(certificate), SystemTime::now());
-        let metrics = Self { workers, routes, live, certificate, reloads, audit, started };
+        let metrics = Self { workers, routes, live, certificate, reloads, audit, stock, started };
         ReloadedFile::ALL.into_iter().for_each(|file| metrics.reloaded(file, Some(started)));
         metrics
     }

@@ -1,54 +1,75 @@
 //! The most memory that the settings allow clients to take, whatever they do all at once.
 
-use super::worker::{BUFFER, STREAM_WINDOW, WINDOW};
-use crate::config::settings::Limits;
+use super::worker::{BUFFERED, RECORDS, WINDOW};
+use crate::config::settings::{AuditOutput, Settings};
+use crate::stock::{FREE, PIECE};
 use std::fmt;
 
-/// What rustls keeps of one connection: a record that came in parts, what waits to be written, and its keys.
-const TLS: u64 = (18 + 64 + 16) << 10;
+/// The process by itself, measured: 8 MiB, with a few hundred keys.
+const OWN: u64 = 16 << 20;
+/// One more worker: what it reads into, and what it has at hand for its next requests.
+const WORKER: u64 = 1 << 20;
+/// What rustls keeps of one connection beside what waits to be written: a record that came in parts, one that was not read
+/// yet, and its keys.
+const TLS: u64 = (18 + 16) << 10;
+/// Frames that are read or written, and tables of fields, of one h2 connection.
+const FRAMES: u64 = 48 << 10;
 /// Heads, tasks and records of one request.
 const REQUEST: u64 = 16 << 10;
-/// Largest piece of a reply that is read at once. One may wait to be written, and one behind it.
-const PIECE: u64 = 128 << 10;
+/// Pieces of a reply that hyper takes before it writes, over HTTP/1.1.
+const PIECES: u64 = 16;
 
-/// An upper bound. What the process takes for itself is not in it: a few MiB for each worker.
+/// An upper bound, without what the kernel keeps for sockets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WorstCase {
     connections: u64,
     connection: u64,
     requests: u64,
     request: u64,
+    held: u64,
+    own: u64,
 }
 
 impl WorstCase {
-    /// With these limits.
-    pub fn of(limits: &Limits) -> Self {
-        let buffers = 2 * u64::from(BUFFER) + PIECE; // over HTTP/1.1, one for each direction
-        let window = u64::from(WINDOW.max(STREAM_WINDOW)) + limits.max_head; // over h2
+    /// With these settings and so many workers.
+    pub fn of(settings: &Settings, workers: usize) -> Self {
+        let (limits, piece) = (&settings.limits, PIECE as u64);
+        // a head that comes, and a reply that is not taken
+        let http1 = limits.max_head + PIECES * piece;
+        // bodies that nobody read yet, a head that comes, and of each stream the end of a reply that is not taken
+        let http2 = u64::from(WINDOW) + FRAMES + limits.max_head + u64::from(limits.max_streams) * (BUFFERED + piece);
+        let audit = if settings.audit.output == AuditOutput::Off { 0 } else { settings.audit.queue };
         Self {
             connections: limits.max_connections as u64,
-            connection: TLS + buffers.max(window),
+            connection: TLS + RECORDS + http1.max(http2),
             requests: limits.max_in_flight,
-            request: REQUEST + limits.max_head + limits.max_body + limits.max_list + 2 * PIECE,
+            request: REQUEST + limits.max_head + FREE as u64 + BUFFERED + piece,
+            held: limits.max_held,
+            own: OWN + workers as u64 * WORKER + audit,
         }
     }
 
     /// In bytes.
     pub fn bytes(&self) -> u64 {
-        self.connections.saturating_mul(self.connection).saturating_add(self.requests.saturating_mul(self.request))
+        let Self { connections, connection, requests, request, held, own } = *self;
+        let each = connections.saturating_mul(connection).saturating_add(requests.saturating_mul(request));
+        each.saturating_add(held).saturating_add(own)
     }
 }
 
 impl fmt::Display for WorstCase {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mib = |bytes: u64| bytes as f64 / f64::from(1 << 20);
-        let Self { connections, connection, requests, request } = *self;
+        let mib = |bytes: u64| bytes.div_ceil(1 << 20);
+        let kib = |bytes: u64| bytes.div_ceil(1 << 10);
+        let Self { connections, connection, requests, request, held, own } = *self;
         write!(
             f,
-            "{:.0} MiB: {connections} connections of {:.1} MiB, {requests} requests of {:.1} MiB",
+            "{} MiB: {connections} connections of {} KiB, {requests} requests of {} KiB, {} MiB held, {} MiB of its own",
             mib(self.bytes()),
-            mib(connection),
-            mib(request)
+            kib(connection),
+            kib(request),
+            mib(held),
+            mib(own)
         )
     }
 }
@@ -56,20 +77,42 @@ impl fmt::Display for WorstCase {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::path::Path;
+
+    fn worst(limits: &str) -> WorstCase {
+        WorstCase::of(&Settings::parse(&format!("[limits]\n{limits}"), Path::new("gateway.toml")).unwrap(), 2)
+    }
 
     #[test]
     fn the_bound_grows_with_what_is_allowed() {
-        let limits = Limits::default();
-        let worst = WorstCase::of(&limits).bytes();
-        for more in [
-            Limits { max_connections: limits.max_connections * 2, ..limits.clone() },
-            Limits { max_in_flight: limits.max_in_flight * 2, ..limits.clone() },
-            Limits { max_body: limits.max_body * 2, ..limits.clone() },
-            Limits { max_list: limits.max_list * 2, ..limits.clone() },
-        ] {
-            assert!(WorstCase::of(&more).bytes() > worst);
+        for more in ["max_connections = 10000", "max_in_flight = 10000", "max_held = \"1GiB\"", "max_head = \"64KiB\""]
+        {
+            assert!(worst(more).bytes() > worst("").bytes(), "{more}");
         }
-        let small = Limits { max_connections: 1, max_in_flight: 1, max_body: 1 << 20, max_list: 1 << 20, ..limits };
-        assert_eq!(WorstCase::of(&small).to_string(), "3 MiB: 1 connections of 0.6 MiB, 1 requests of 2.3 MiB");
+        // these are bounded by max_held, however many there are
+        for other in ["max_body = \"1GiB\"", "max_list = \"1GiB\""] {
+            assert_eq!(worst(other), worst(""), "{other}");
+        }
+    }
+
+    #[test]
+    fn a_pod_has_a_limit_that_holds_it() {
+        let pod = worst("max_connections = 256\nmax_in_flight = 256\nmax_held = \"32MiB\"");
+        assert_eq!(
+            pod.to_string(),
+            "185 MiB: 256 connections of 392 KiB, 256 requests of 114 KiB, 32 MiB held, 26 MiB of its own"
+        );
+    }
+
+    #[test]
+    fn so_do_those_that_we_ship() {
+        for text in [
+            include_str!("../../../deploy/kubernetes/base/gateway.toml"),
+            include_str!("../../../deploy/kubernetes/overlays/your-server/gateway.toml"),
+            include_str!("../../../deploy/compose/settings/gateway.toml"),
+        ] {
+            let worst = WorstCase::of(&Settings::parse(text, Path::new("gateway.toml")).unwrap(), 16);
+            assert!(worst.bytes() <= 512 << 20, "{worst}");
+        }
     }
 }

@@ -37,11 +37,14 @@ const FIELDS: usize = 100;
 /// Streams of one h2 connection that were reset before anybody looked at them, and that the client made us reset, before it
 /// is told to go (CVE-2023-44487, CVE-2025-8671). What a client resets later is counted in [`frames`].
 const RESETS: usize = 100;
-/// Bytes that one connection may have sent and nobody read, and that it is sent and has not read, in the gateway: over
-/// HTTP/1.1 in either direction; over h2 for the connection and for a stream.
-pub(super) const BUFFER: u32 = 128 * 1024;
-pub(super) const WINDOW: u32 = 512 * 1024;
-pub(super) const STREAM_WINDOW: u32 = 256 * 1024;
+/// Bytes that one h2 connection may have sent and nobody read, whatever its streams: what RFC 9113 begins with.
+pub(super) const WINDOW: u32 = 65_535;
+/// Bytes of a reply that wait in an h2 stream when the next piece is taken.
+pub(super) const BUFFERED: u64 = 512;
+/// Bytes of TLS records that wait to be written.
+pub(super) const RECORDS: u64 = 64 * 1024;
+/// What part of `max_held` a list may be at most: it is held several times while it is cut down.
+const LIST: u64 = 5;
 /// How long streams that are ended have to say so.
 const FAREWELL: Duration = Duration::from_secs(1);
 
@@ -122,6 +125,7 @@ impl Worker {
             settings.idle_timeout,
             shared.connector.clone(),
             clock.clone(),
+            shared.stock.clone(),
         );
         let gateway = Gateway {
             snapshots: Follow::new(shared.live.clone()),
@@ -139,7 +143,7 @@ impl Worker {
                 limits.max_in_flight,
             )),
             max_body: limits.max_body,
-            max_list: usize::try_from(limits.max_list).unwrap_or(usize::MAX),
+            max_list: usize::try_from(limits.max_list.min(limits.max_held / LIST)).unwrap_or(usize::MAX),
             sessions: RecentSessions::new(shared.sessions.clone()),
             expiry_notice: shared.expiry_notice,
             clock: clock.clone(),
@@ -150,13 +154,13 @@ impl Worker {
         let head = usize::try_from(limits.max_head).map_err(io::Error::other)?;
         let header_list = u32::try_from(head / 4 * 3).map_err(io::Error::other)?;
         let mut http1 = http1::Builder::new();
-        http1.max_header_size(head).max_headers(FIELDS).max_buf_size(BUFFER as usize);
+        http1.max_header_size(head).max_headers(FIELDS).max_buf_size(head);
         let mut http2 = http2::Builder::new(Local(Rc::new(Care { gateway: gateway.clone(), times })));
         http2
             .max_concurrent_streams(limits.max_streams)
             .initial_connection_window_size(WINDOW)
-            .initial_stream_window_size(STREAM_WINDOW)
-            .max_send_buf_size(BUFFER as usize)
+            .initial_stream_window_size(WINDOW)
+            .max_send_buf_size(BUFFERED as usize)
             .max_header_list_size(header_list)
             .max_pending_accept_reset_streams(RESETS)
             .max_local_error_reset_streams(RESETS);

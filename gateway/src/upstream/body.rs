@@ -3,6 +3,7 @@
 use super::framing::{Framing, Piece};
 use super::stream::Stream;
 use super::{Failure, Upstream};
+use crate::stock::Stock;
 use bytes::Bytes;
 use http::HeaderMap;
 use http_body::Frame;
@@ -44,7 +45,8 @@ impl Body {
     pub fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Failure>>> {
         loop {
             if !self.first.is_empty() {
-                return Poll::Ready(Some(Ok(Frame::data(std::mem::take(&mut self.first)))));
+                let piece = self.upstream.stock.keep(std::mem::take(&mut self.first));
+                return Poll::Ready(Some(Ok(Frame::data(piece))));
             }
             if let Some(trailers) = self.trailers.take() {
                 return Poll::Ready(Some(Ok(Frame::trailers(*trailers))));
@@ -63,6 +65,11 @@ impl Body {
     /// Has a body that was read to its end go on with these bytes and trailers in place of what came.
     pub fn replace(&mut self, bytes: Bytes, trailers: Option<HeaderMap>) {
         (self.first, self.trailers) = (bytes, trailers.map(Box::new));
+    }
+
+    /// What it is counted in.
+    pub fn stock(&self) -> &Stock {
+        &self.upstream.stock
     }
 
     /// Whether nothing more will come.

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 const FLOORS: [&[&str]; 8] = [
-    &["reject", "clock"],
+    &["reject", "clock", "stock"],
     &["mcp", "upstream"],
     &["access"],
     &["config"],

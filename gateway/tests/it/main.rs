@@ -67,6 +67,8 @@ mod lying_backends_harm_nobody_else;
 #[cfg(test)]
 mod malformed_h2_is_never_forwarded;
 #[cfg(test)]
+mod memory_is_bounded;
+#[cfg(test)]
 mod no_secret_is_ever_printed;
 #[cfg(test)]
 mod nothing_leaks;

@@ -10,7 +10,7 @@ use crate::mcp::ListKind;
 use crate::serve::memory::WorstCase;
 use crate::serve::sandbox::{self, Sandbox};
 use crate::serve::tls::{Clients, Identity, TlsError};
-use crate::serve::{ServeError, remote};
+use crate::serve::{ServeError, remote, worker_count};
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
@@ -45,7 +45,7 @@ impl Findings {
                 findings.session_secret(&settings);
                 findings.audit(&settings, config);
                 findings.sandbox = Some(Sandbox::rehearse(&settings, config));
-                findings.memory = Some(WorstCase::of(&settings.limits));
+                findings.memory = Some(WorstCase::of(&settings, worker_count(&settings)));
                 if sandbox::is_root() {
                     findings.warn(config, sandbox::ROOT);
                 }

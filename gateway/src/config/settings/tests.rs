@@ -197,6 +197,7 @@ fn every_limit_is_read() {
         [limits]
         max_body = "64KiB"
         max_list = "32KiB"
+        max_held = "2MiB"
         handshake_timeout = "3s"
         failures_per_address = "1/s"
         max_connections_per_address = 11
@@ -218,6 +219,7 @@ fn every_limit_is_read() {
     let limits = Limits {
         max_body: 65536,
         max_list: 32768,
+        max_held: 2 << 20,
         handshake_timeout: Duration::from_secs(3),
         per_address: PerSource {
             failures: quota("1/s"),
@@ -244,6 +246,7 @@ fn every_limit_is_read() {
 fn limits_have_bounds() {
     for (text, place, words) in [
         ("[limits]\nmax_head = \"1MiB\"", "2:12", "8KiB to 128KiB"),
+        ("[limits]\nmax_held = \"1000KiB\"", "2:12", "1MiB or more"),
         ("[limits]\nmax_connections = 0", "2:19", "1 to 10000000"),
         ("[limits]\nmax_streams = 2000", "2:15", "1 to 1000"),
         ("[limits]\nidle_timeout = \"0s\"", "2:16", "longer than zero"),

@@ -28,6 +28,7 @@ pub(super) const MEMBERS: Members = &[
         &[
             "max_body",
             "max_list",
+            "max_held",
             "handshake_timeout",
             "failures_per_address",
             "max_connections_per_address",
@@ -213,11 +214,13 @@ fn limits(mut table: Table<'_>) -> Result<Limits, ConfigError> {
         size => Ok(size),
     };
     let head = |value: &Value<'_>| within(value, value.size()?, (8 << 10, 128 << 10), "8KiB to 128KiB");
+    let held = |value: &Value<'_>| within(value, value.size()?, (1 << 20, 1 << 50), "1MiB or more");
     let streams = |value: &Value<'_>| within(value, value.number()?, (1, 1000), "1 to 1000");
     let or = Limits::default();
     Ok(Limits {
         max_body: table.read("max_body", or.max_body, above_zero)?,
         max_list: table.read("max_list", or.max_list, above_zero)?,
+        max_held: table.read("max_held", or.max_held, held)?,
         handshake_timeout: table.read("handshake_timeout", or.handshake_timeout, Value::duration_above_zero)?,
         per_address: per_address(&mut table, or.per_address)?,
         max_head: table.read("max_head", or.max_head, head)?,

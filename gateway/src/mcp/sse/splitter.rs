@@ -62,6 +62,11 @@ impl Splitter {
         Ok(())
     }
 
+    /// How many bytes of a piece that is not whole are held.
+    pub fn held(&self) -> usize {
+        self.held.len()
+    }
+
     /// What came after the last whole piece: at the end of a stream an event without its blank line, which a client that
     /// follows the standard drops.
     pub fn rest(&self) -> Option<Event<'_>> {

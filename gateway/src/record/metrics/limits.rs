@@ -6,7 +6,7 @@ use crate::record::Limit;
 use prometheus::proto::MetricFamily;
 
 impl Metrics {
-    pub(super) fn limits(&self) -> [MetricFamily; 3] {
+    pub(super) fn limits(&self) -> [MetricFamily; 4] {
         let hits = |limit: Limit| self.sum(|worker| worker.hits(limit));
         [
             counters(
@@ -18,6 +18,11 @@ impl Metrics {
                 "gateway_in_flight",
                 "Requests and streams that are not over.",
                 [gauge(&[], self.sum(|worker| worker.in_flight.get()))],
+            ),
+            gauges(
+                "gateway_held_bytes",
+                "Bytes of bodies, lists, events and replies that count for limits.max_held.",
+                [gauge(&[], self.stock.held() as f64)],
             ),
             counters(
                 "gateway_keep_alives_total",

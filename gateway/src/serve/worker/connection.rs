@@ -1,12 +1,12 @@
 //! One connection, from the handshake to its end.
 
-use super::Worker;
 use super::accept::Open;
 use super::farewell::Farewell;
 use super::frames::Frames;
 use super::line::{Line, Seen};
 use super::patience::Verdict;
 use super::vigil::Vigil;
+use super::{RECORDS, Worker};
 use crate::proxy::Door;
 use crate::proxy::ward::Watch;
 use crate::record::{Limit, tls_version};
@@ -35,10 +35,11 @@ pub(super) async fn connection(open: Open, socket: TcpStream, peer: SocketAddr, 
     }
     // boxed: the largest of the three would else be what each of them holds for as long as the connection
     let handshake = Box::pin(handshake(worker.shared.tls.load().server.clone(), socket, worker));
-    let stream = match handshake.await {
+    let mut stream = match handshake.await {
         Ok(stream) => stream,
         Err(cause) => return debug!(%peer, %cause, "no TLS handshake"),
     };
+    stream.get_mut().1.set_buffer_limit(Some(RECORDS as usize));
     let tls = stream.get_ref().1;
     let door = Rc::new(Door::new(peer, Some(tls_version(tls.protocol_version())), open.surplus));
     if tls.alpn_protocol() == Some(b"h2") {

@@ -54,6 +54,12 @@ impl Http1 {
         Incoming::One(self).reply().await
     }
 
+    /// The reply to what was sent last, with its head read.
+    pub(crate) async fn incoming(&mut self) -> Incoming<'_> {
+        self.head().await;
+        Incoming::One(self)
+    }
+
     /// The next head as it came, interim ones too; nothing if the gateway hung up.
     pub(crate) async fn raw_head(&mut self) -> Option<Head> {
         let head = awaited("the head of a reply", self.wire().head()).await?;
