@@ -498,8 +498,12 @@ fn refused(failure: &Failure) -> Refusal {
         Failure::BodyIncomplete => Reject::BodyIncomplete,
         Failure::BodyTooLarge => Reject::BodyTooLarge,
     };
-    if !matches!(failure, Failure::BodyIncomplete | Failure::BodyTooLarge) {
-        tracing::warn!(word = reject.word(), "{failure}");
+    match failure {
+        Failure::BodyIncomplete | Failure::BodyTooLarge => {}
+        Failure::Down => tracing::debug!(word = reject.word(), "{failure}"), // said once, by the worker
+        Failure::Unreachable(_) | Failure::Closed | Failure::Invalid(_) | Failure::Timeout => {
+            tracing::warn!(word = reject.word(), "{failure}");
+        }
     }
     reject.into()
 }

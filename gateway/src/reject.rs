@@ -68,7 +68,7 @@ pub enum Reject {
     Connect,
     /// The upstream cannot be reached.
     UpstreamUnreachable,
-    /// The upstream said nothing when it was connected to a moment ago, and one request at a time tries again.
+    /// The upstream could not be reached a moment ago, and the worker tries again.
     UpstreamDown,
     /// The upstream closed or broke the connection before its answer began.
     UpstreamClosed,
@@ -180,7 +180,7 @@ impl Reject {
             Reject::Upgrade => row(S::NOT_IMPLEMENTED, -32009, "upgrade", "Upgrade is not supported."),
             Reject::Connect => row(S::NOT_IMPLEMENTED, -32009, "connect", "CONNECT is not supported."),
             Reject::UpstreamUnreachable => row(S::BAD_GATEWAY, -32010, "upstream_unreachable", "The MCP server behind this gateway cannot be reached."),
-            Reject::UpstreamDown => row(S::SERVICE_UNAVAILABLE, -32011, "upstream_down", "The MCP server behind this gateway does not answer. Try again."),
+            Reject::UpstreamDown => row(S::SERVICE_UNAVAILABLE, -32011, "upstream_down", "The MCP server behind this gateway cannot be reached. Try again."),
             Reject::UpstreamClosed => row(S::BAD_GATEWAY, -32010, "upstream_closed", "The MCP server behind this gateway closed the connection before it answered."),
             Reject::UpstreamInvalid => row(S::BAD_GATEWAY, -32010, "upstream_invalid", "The MCP server behind this gateway sent an invalid answer."),
             Reject::ListUnreadable => row(S::BAD_GATEWAY, -32010, "list_unreadable", "The MCP server behind this gateway sent a list that cannot be cut down to what this client may use."),

@@ -131,6 +131,8 @@ struct Shared {
     sessions: Arc<Sessions>,
     /// Client connections that are open, of all workers.
     connections: AtomicUsize,
+    /// Workers that cannot reach the upstream.
+    lost: AtomicUsize,
     expiry_notice: Duration,
 }
 
@@ -279,6 +281,7 @@ fn share(
         limits: settings.limits.clone(),
         sessions: Arc::new(sessions(settings)?),
         connections: AtomicUsize::new(0),
+        lost: AtomicUsize::new(0),
         expiry_notice: settings.expiry_notice,
     })
 }

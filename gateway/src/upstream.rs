@@ -48,8 +48,8 @@ pub enum Failure {
     /// No connection.
     #[error("cannot connect to the upstream: {0}")]
     Unreachable(io::Error),
-    /// Connecting was in vain a moment ago, and somebody else tries again.
-    #[error("the upstream says nothing")]
+    /// Connecting was in vain a moment ago, and the worker tries again.
+    #[error("the upstream cannot be reached")]
     Down,
     /// The connection ended before the head, or before the end of the body.
     #[error("the upstream closed the connection early")]

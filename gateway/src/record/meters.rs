@@ -50,6 +50,8 @@ pub struct WorkerMeters {
     pub in_flight: Tally,
     /// Comments put into silent event streams.
     pub keep_alives: Tally,
+    /// 1 while requests are told that the upstream cannot be reached.
+    pub breaker_open: Tally,
     limits: [Tally; Limit::ALL.len()],
 }
 
@@ -96,6 +98,7 @@ impl Default for WorkerMeters {
             heads_refused: Tally::default(),
             in_flight: Tally::default(),
             keep_alives: Tally::default(),
+            breaker_open: Tally::default(),
             limits: Default::default(),
         }
     }

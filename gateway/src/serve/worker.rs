@@ -7,6 +7,7 @@ mod frames;
 mod line;
 mod local;
 mod patience;
+mod search;
 mod vigil;
 
 use super::listener::Sockets;
@@ -71,6 +72,7 @@ async fn run(index: usize, sockets: Sockets, shared: Arc<Shared>) -> io::Result<
     if let Some(plaintext) = sockets.plaintext {
         accepting.push(spawn_local(accept(worker.clone(), TcpListener::from_std(plaintext)?, false)));
     }
+    spawn_local(search::search(worker.clone()));
     spawn_local(look_again(worker.clone()));
     let mut phase = worker.shared.drain.watch();
     let _ = phase.wait_for(|phase| *phase >= Phase::Unready).await;

@@ -1,6 +1,5 @@
 //! One request out, one reply's head back.
 
-use super::breaker::Breaker;
 use super::framing::Piece;
 use super::head::{self, Head, Lie, Step};
 use super::stream::Stream;
@@ -55,7 +54,7 @@ enum Way {
     Dialing(Pin<Box<dyn Future<Output = io::Result<Stream>>>>),
     Open(Stream),
     Closed,
-    /// Nobody need try: see [`Breaker`].
+    /// Nobody need try: see [`super::breaker`].
     Down,
 }
 
@@ -100,13 +99,10 @@ impl<B: HttpBody<Data = Bytes> + Unpin> Trip<B> {
         self.pooled = false;
         self.deadline.arm(CONNECT_TIMEOUT);
         let upstream = self.upstream.clone();
-        self.way = match Breaker::probe(&upstream) {
-            None => Way::Down,
-            Some(probe) => Way::Dialing(Box::pin(async move {
-                let dialled = upstream.dial().await;
-                drop(probe);
-                dialled
-            })),
+        self.way = if upstream.breaker.is_open() {
+            Way::Down
+        } else {
+            Way::Dialing(Box::pin(async move { upstream.dial().await }))
         };
     }
 
@@ -124,16 +120,16 @@ impl<B: HttpBody<Data = Bytes> + Unpin> Trip<B> {
         let breaker = &self.upstream.breaker;
         match dialing.as_mut().poll(cx) {
             Poll::Ready(Ok(stream)) => {
-                breaker.tried(false);
+                breaker.reached();
                 self.set_out(stream);
                 Poll::Ready(Ok(()))
             }
             Poll::Ready(Err(cause)) => {
-                breaker.tried(false);
+                breaker.refused(&cause);
                 Poll::Ready(Err(Failure::Unreachable(cause)))
             }
             Poll::Pending => self.deadline.poll(cx).map(|()| {
-                breaker.tried(true);
+                breaker.opens();
                 Err(Failure::Unreachable(io::ErrorKind::TimedOut.into()))
             }),
         }

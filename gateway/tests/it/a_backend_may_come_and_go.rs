@@ -1,5 +1,6 @@
-//! A backend that is down is 502 at once, and 200 again as soon as it is back, without a restart of the gateway. One
-//! that closes idle connections, as all do, is never the reason for a 502.
+//! A backend that is down is 502 at once, and 200 again as soon as it is back, without a restart of the gateway. While it stays
+//! down, requests are 503 at once: the gateway itself looks for it, and serves when it has found it. One that closes idle
+//! connections, as all do, is never the reason for a 502.
 
 use crate::harness::origin::ok;
 use crate::harness::{Ask, Backend, Gateway, Origin, Protocol, eventually};
@@ -57,7 +58,47 @@ async fn too_busy_to_take_a_connection() {
     gateway.said("cannot connect to the upstream: timed out", 0).await;
 }
 
-/// The first waits in vain; then one at a time tries again, and the others are told at once.
+/// Five in a row are told what it says; then nobody asks it but the worker, which finds it when it is back.
+#[tokio::test]
+async fn and_nobody_asks_again_and_again() {
+    let reserved = TcpSocket::new_v4().unwrap();
+    reserved.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let address = reserved.local_addr().unwrap();
+    let gateway = Gateway::before(&*format!("http://{address}")).settings("workers = 1").start().await;
+    let mut client = gateway.http1().await;
+    let ask = Ask::ping().key(&gateway.key().secret);
+    for _ in 0..5 {
+        client.ask(&ask).await.refuses(502, -32010, Value::Null);
+    }
+    for protocol in Protocol::BOTH {
+        let mut client = gateway.client(protocol).await;
+        for ask in [&ask, &Ask::get("/health")] {
+            let reply = client.ask(ask).await;
+            let sentence = reply.refuses(503, -32011, Value::Null);
+            assert_eq!(sentence, "The MCP server behind this gateway cannot be reached. Try again.");
+            assert_eq!(reply.fields.one("retry-after"), Some("1"));
+        }
+    }
+    let errors = async |kind| gateway.metric(&format!("gateway_upstream_errors_total{{kind=\"{kind}\"}}")).await;
+    assert_eq!((errors("unreachable").await, errors("down").await), (Some(5.0), Some(4.0)));
+    let lost = "the upstream cannot be reached: requests are answered with 503 until it can";
+    gateway.said(lost, 0).await;
+    assert_eq!(gateway.metric("gateway_breaker_open").await, Some(1.0));
+    drop(reserved);
+    let origin = Origin::start_at(address).await;
+    // without a request that tries
+    gateway.said("the upstream can be reached again", 0).await;
+    eventually("it is over", async || (gateway.metric("gateway_breaker_open").await? == 0.0).then_some(())).await;
+    client.open(&ask).await;
+    let mut exchange = origin.next().await;
+    assert_eq!(exchange.connection, 0, "by the connection that found it");
+    exchange.body().await;
+    exchange.send(ok("{}")).await;
+    client.reply().await.with(200);
+    assert_eq!(gateway.log.since(0, |line| line["message"] == lost).len(), 1, "said once");
+}
+
+/// The first waits in vain; then the worker tries again, and requests are told at once.
 #[tokio::test]
 async fn and_nobody_queues_for_one_that_says_nothing() {
     let socket = TcpSocket::new_v4().unwrap();
@@ -68,16 +109,12 @@ async fn and_nobody_queues_for_one_that_says_nothing() {
     let gateway = Gateway::before(&*format!("http://{address}")).settings("workers = 1").start().await;
     let ask = Ask::ping().key(&gateway.key().secret);
     gateway.http1().await.ask(&ask).await.refuses(502, -32010, Value::Null);
-    let mut probe = gateway.http2().await;
-    let probing = probe.open(&ask).await;
-    let told = async || {
+    for _ in 0..3 {
         let reply = gateway.http1().await.ask(&ask).await;
-        (reply.status == 503).then_some(reply)
-    };
-    let reply = eventually("others are told", told).await;
-    reply.refuses(503, -32011, Value::Null);
-    assert_eq!(reply.fields.one("retry-after"), Some("1"));
-    // somebody listens again: whoever tries, finds it
+        reply.refuses(503, -32011, Value::Null);
+        assert_eq!(reply.fields.one("retry-after"), Some("1"));
+    }
+    // somebody listens again: the worker finds it
     drop(kept);
     let served = tokio::spawn(async move {
         loop {
@@ -92,7 +129,6 @@ async fn and_nobody_queues_for_one_that_says_nothing() {
     });
     let again = async || (gateway.http1().await.ask(&ask).await.status == 200).then_some(());
     eventually("all are served", again).await;
-    drop(probing);
     served.abort();
 }
 

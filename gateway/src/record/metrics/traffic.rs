@@ -10,7 +10,7 @@ use prometheus::proto::MetricFamily;
 use std::collections::BTreeMap;
 
 impl Metrics {
-    pub(super) fn traffic(&self) -> [MetricFamily; 4] {
+    pub(super) fn traffic(&self) -> [MetricFamily; 5] {
         let durations = self.workers.iter().map(|worker| &worker.request_duration);
         let heads = self.workers.iter().map(|worker| &worker.upstream_head);
         [
@@ -26,6 +26,11 @@ impl Metrics {
                 heads,
             ),
             self.upstream_errors(),
+            gauges(
+                "gateway_breaker_open",
+                "Workers that answer 503 because the upstream cannot be reached, and look for it.",
+                [gauge(&[], self.sum(|worker| worker.breaker_open.get()))],
+            ),
         ]
     }
 
@@ -95,6 +100,7 @@ impl Metrics {
     fn upstream_errors(&self) -> MetricFamily {
         let kinds = [
             ("unreachable", Reject::UpstreamUnreachable),
+            ("down", Reject::UpstreamDown),
             ("closed", Reject::UpstreamClosed),
             ("invalid", Reject::UpstreamInvalid),
             ("timeout", Reject::HeadTimeout),
@@ -102,7 +108,7 @@ impl Metrics {
         let cuts = self.sum(|worker| worker.upstream_cuts.get());
         let row = |kind, count| counter(&[("kind", kind)], count);
         let rows = kinds.map(|(kind, reject)| row(kind, self.finished(Outcome::Rejected(reject))));
-        let help = "Requests that the upstream failed: no connection, no head, a bad one, none in time, a cut body.";
+        let help = "Requests that the upstream failed: no connection, none tried, no head, a bad one, none in time, a cut body.";
         counters("gateway_upstream_errors_total", help, rows.into_iter().chain([row("cut", cuts)]))
     }
 
