@@ -27,6 +27,7 @@ fn main() -> ExitCode {
         Some(Command::Healthcheck(args)) => on(Builder::new_current_thread(), healthcheck(args)),
         None => {
             log::start(cli.serve.log_format, cli.serve.log_level);
+            raise_file_limit();
             let inherited = Inherited::take().map_err(|sentence| Exit { code: USAGE, sentence });
             on(Builder::new_multi_thread(), async { serve(cli.serve, inherited?).await })
         }
@@ -83,6 +84,16 @@ async fn serve(args: ServeArgs, mut inherited: Inherited) -> Result<(), Exit> {
     }
     info!("stopped");
     Ok(())
+}
+
+/// A running call holds two descriptors; the soft limit that shells and container engines set is for programs that select().
+/// Without one to spare no connection is accepted, and whoever waits for it does not learn why.
+fn raise_file_limit() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum }) {
+        warn!(%error, "cannot raise the limit of open files");
+    }
 }
 
 async fn listen(what: &'static str, address: &Address, inherited: &mut Inherited) -> Result<Listener, Exit> {

@@ -9,6 +9,7 @@ use std::{
     },
     path::Path,
     process::{Child, ChildStderr, Command, Output, Stdio},
+    time::Duration,
 };
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -138,6 +139,25 @@ fn a_socket_that_was_handed_over_is_served() {
         assert_eq!(program.ended().0, 0);
     }
     assert!(path.exists(), "the file is that of whoever made the socket");
+}
+
+/// Shells and container engines set a low one, for programs that select(). Here each of more connections than it allows is
+/// answered while all the others stay open.
+#[test]
+fn the_soft_limit_of_open_files_does_not_hold() {
+    let mut command = Command::new("/bin/sh");
+    command.args(["-c", r#"ulimit -Sn 40 && exec "$0" "$@""#, PROGRAM, "--source", "sample", "--listen", ANY_PORT]);
+    let (_program, listens) = Program::run(&mut command, 1);
+    let mut open = Vec::new();
+    for number in 0..100 {
+        let mut connection = TcpStream::connect(&listens[0]).unwrap();
+        connection.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+        write!(connection, "GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
+        let mut answer = [0; 12];
+        connection.read_exact(&mut answer).unwrap_or_else(|error| panic!("connection {number}: {error}"));
+        assert_eq!(&answer, b"HTTP/1.1 200");
+        open.push(connection);
+    }
 }
 
 #[test]
