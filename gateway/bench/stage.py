@@ -2,6 +2,7 @@
 import json
 import os
 import random
+import re
 import resource
 import secrets
 import shutil
@@ -27,13 +28,30 @@ def output(*command):
     return (done.stdout + done.stderr).strip()
 
 
-def build(profile, package):
+def target_directory():
+    metadata = ["cargo", "metadata", "--format-version", "1", "--no-deps", "--locked"]
+    printed = subprocess.run(metadata, cwd=ROOT, check=True, capture_output=True).stdout
+    return Path(json.loads(printed)["target_directory"])
+
+
+def compiler():
+    """Its release and what it builds for."""
+    said = dict(re.findall(r"^(release|host): (.*)$", output("rustc", "-vV"), re.M))
+    return said["release"], said["host"]
+
+
+def build(package, profile="release", wrapper=(), environment=None, target=None):
     """The program of this package, as its source is now."""
     say(f"building {package} ({profile})")
-    subprocess.run(["cargo", "build", "--quiet", "--locked", "--profile", profile, "-p", package], cwd=ROOT, check=True)
-    metadata = ["cargo", "metadata", "--format-version", "1", "--no-deps", "--locked"]
-    target = json.loads(subprocess.run(metadata, cwd=ROOT, check=True, capture_output=True).stdout)["target_directory"]
-    return Path(target) / profile / package
+    target = target or target_directory()
+    command = [*wrapper, "cargo", "build", "--quiet", "--locked", "--profile", profile, "-p", package, "--target-dir", target]
+    subprocess.run(list(map(str, command)), cwd=ROOT, check=True, env=os.environ | (environment or {}))
+    return target / profile / package
+
+
+def build_gateway():
+    """The gateway as it is shipped."""
+    return build("gateway", "dist", wrapper=[ROOT / "deploy/with-profile"])
 
 
 def descendants(pid):
