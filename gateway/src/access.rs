@@ -16,6 +16,7 @@ mod quota;
 pub mod secret;
 mod session;
 mod stranger;
+mod terms;
 mod tools;
 mod usage;
 
@@ -31,6 +32,7 @@ pub use policy::{Decision, Policy};
 pub use quota::{Quota, Rate, RateError};
 pub use session::{RecentSessions, SessionSecret, SessionSecretError, Sessions};
 pub use stranger::{Excess, PerSource, Source, Strangers, Visit};
+pub use terms::seconds;
 pub use tools::ToolSet;
 pub use usage::{Allowance, Hold, Limited, Slot, Standing};
 

@@ -3,9 +3,11 @@
 
 use super::bucket::{Bucket, Level, Taken, Uptime};
 use super::limits::named;
+use super::terms::Terms;
 use super::{Limits, Quota};
 use crate::mcp::{Call, Method};
 use crate::reject::Reject;
+use http::HeaderValue;
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -38,7 +40,17 @@ pub enum Hold {
 pub struct Allowance {
     limits: Limits,
     used: Arc<Used>,
-    tools: BTreeMap<Box<str>, Arc<Bucket>>,
+    /// Of the client's own rate, if it has one.
+    terms: Option<Terms>,
+    tools: BTreeMap<Box<str>, Metered>,
+}
+
+/// A rate of calls of one tool.
+#[derive(Debug)]
+struct Metered {
+    quota: Quota,
+    bucket: Arc<Bucket>,
+    terms: Terms,
 }
 
 #[derive(Debug, Default)]
@@ -60,8 +72,10 @@ impl Used {
 /// A rate, and how much of it is left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Standing<'a> {
-    /// The tool that it is for; without one it is for all calls.
-    pub tool: Option<&'a str>,
+    /// What replies call it, in quotes.
+    pub name: &'a str,
+    /// What replies say of it and of those before it: the whole `RateLimit-Policy`.
+    pub policy: &'a HeaderValue,
     /// The rate.
     pub quota: Quota,
     /// What is left.
@@ -74,10 +88,16 @@ impl Allowance {
         if limits.is_none() {
             return None;
         }
-        let known = |tool: &str| previous.and_then(|previous| previous.tools.get(tool)).cloned();
-        let tools = limits.tools.keys().map(|tool| (tool.clone(), known(tool).unwrap_or_default())).collect();
+        let terms = limits.quota.as_ref().map(Terms::client);
+        let known =
+            |tool: &str| previous.and_then(|previous| previous.tools.get(tool)).map(|known| known.bucket.clone());
+        let metered = |tool: &str, quota: &Quota| {
+            let (bucket, terms) = (known(tool).unwrap_or_default(), Terms::tool(tool, quota, terms.as_ref()));
+            (tool.into(), Metered { quota: *quota, bucket, terms })
+        };
+        let tools = limits.tools.iter().map(|(tool, quota)| metered(tool, quota)).collect();
         let used = previous.map(|previous| previous.used.clone()).unwrap_or_default();
-        Some(Box::new(Self { limits, used, tools }))
+        Some(Box::new(Self { limits, used, terms, tools }))
     }
 
     /// The limits.
@@ -127,7 +147,7 @@ impl Allowance {
             return Ok(());
         }
         let taken = self.charge_client(cost, now)?;
-        let Some((_, quota, bucket)) = tool(call).and_then(|tool| self.tool(tool)) else { return Ok(()) };
+        let Some(Metered { quota, bucket, .. }) = tool(call).and_then(|tool| self.tool(tool)) else { return Ok(()) };
         bucket.take(quota, cost, now).map(drop).map_err(|wait| {
             if let Some(taken) = &taken {
                 self.used.bucket.give_back(taken);
@@ -143,15 +163,18 @@ impl Allowance {
 
     /// Where the rates stand: the client's, and that of the tool.
     pub fn standings<'a>(&'a self, tool: Option<&str>, now: Uptime) -> impl Iterator<Item = Standing<'a>> + use<'a> {
-        let of = move |tool, quota: Quota, bucket: &Bucket| Standing { tool, quota, level: bucket.level(&quota, now) };
-        let client = self.limits.quota.map(|quota| of(None, quota, &self.used.bucket));
-        let tool = tool.and_then(|tool| self.tool(tool)).map(|(tool, quota, bucket)| of(Some(tool), *quota, bucket));
-        client.into_iter().chain(tool)
+        let of = move |quota: &Quota, bucket: &Bucket, terms: &'a Terms| {
+            let level = bucket.level(quota, now);
+            Standing { name: &terms.name, policy: &terms.policy, quota: *quota, level }
+        };
+        let client = self.limits.quota.as_ref().zip(self.terms.as_ref());
+        let client = client.map(|(quota, terms)| of(quota, &self.used.bucket, terms));
+        let tool = tool.and_then(|tool| self.tool(tool));
+        client.into_iter().chain(tool.map(|tool| of(&tool.quota, &tool.bucket, &tool.terms)))
     }
 
-    fn tool(&self, tool: &str) -> Option<(&str, &Quota, &Bucket)> {
-        let (tool, quota) = named(&self.limits.tools, tool)?;
-        Some((tool, quota, self.tools.get(tool)?))
+    fn tool(&self, tool: &str) -> Option<&Metered> {
+        named(&self.tools, tool).map(|(_, metered)| metered)
     }
 }
 

@@ -1,7 +1,7 @@
 //! What a client with limits is told of them: `RateLimit` and `RateLimit-Policy`
 //! (draft-ietf-httpapi-ratelimit-headers-11), on refusals and on all its other replies.
 
-use crate::access::{Client, Hold, Standing, Uptime};
+use crate::access::{Client, Hold, Standing, Uptime, seconds};
 use crate::record::decimal;
 use crate::reject::Reject;
 use http::header::{HeaderMap, HeaderName, HeaderValue};
@@ -10,10 +10,10 @@ use std::time::Duration;
 const RATELIMIT: HeaderName = HeaderName::from_static("ratelimit");
 const RATELIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 
-/// The two fields, as text.
+/// The two fields.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct RateLimit {
-    policy: Vec<u8>,
+    policy: HeaderValue,
     state: Vec<u8>,
 }
 
@@ -22,71 +22,64 @@ impl RateLimit {
     /// Nothing for a client without limits.
     pub(super) fn of(client: &Client, tool: Option<&str>, refused: Option<Reject>) -> Option<Box<Self>> {
         let allowance = client.allowance()?;
-        let mut fields = Self::new();
-        allowance.standings(tool, Uptime::now()).for_each(|standing| fields.rate(&standing));
-        for (reject, name, hold) in
-            [(Reject::StreamsLimited, "streams", Hold::Stream), (Reject::InFlightLimited, "in-flight", Hold::Flight)]
-        {
-            if let Some(most) = allowance.most(hold).filter(|_| refused == Some(reject)) {
-                fields.item(name, None);
-                put(&mut fields.policy, ";q=", u64::from(most.get()));
-                fields.policy.extend_from_slice(b";qu=\"concurrent-requests\"");
-                put(&mut fields.state, ";r=", 0);
-            }
+        let (mut policy, mut state) = (None, Vec::with_capacity(64));
+        for standing in allowance.standings(tool, Uptime::now()) {
+            policy = Some(standing.policy);
+            rate(&standing, &mut state);
         }
-        (!fields.policy.is_empty()).then(|| Box::new(fields))
-    }
-
-    /// The quota is the burst, and its window the time in which that much comes again. The effective window ends when
-    /// there is one unit more.
-    fn rate(&mut self, standing: &Standing<'_>) {
-        let Standing { tool, quota, level } = standing;
-        self.item(if tool.is_some() { "tool:" } else { "client" }, *tool);
-        put(&mut self.policy, ";q=", u64::from(quota.burst()));
-        put(&mut self.policy, ";w=", seconds(quota.window()).max(1));
-        put(&mut self.state, ";r=", u64::from(level.units));
-        put(&mut self.state, ";t=", seconds(level.next));
-    }
-
-    /// Begins an item of both lists, named by a string (RFC 9651, section 3.3.3).
-    fn item(&mut self, name: &str, tool: Option<&str>) {
-        for text in [&mut self.policy, &mut self.state] {
-            if !text.is_empty() {
-                text.extend_from_slice(b", ");
+        let full = match refused {
+            Some(Reject::StreamsLimited) => allowance.most(Hold::Stream).map(|most| ("\"streams\"", most)),
+            Some(Reject::InFlightLimited) => allowance.most(Hold::Flight).map(|most| ("\"in-flight\"", most)),
+            _ => None,
+        };
+        let policy = match full {
+            None => policy.cloned(),
+            Some((name, most)) => {
+                item(name, &mut state);
+                put(&mut state, ";r=", 0);
+                slots(policy, name, most.get())
             }
-            text.push(b'"');
-            text.extend_from_slice(name.as_bytes());
-            for byte in tool.unwrap_or_default().bytes() {
-                if matches!(byte, b'"' | b'\\') {
-                    text.push(b'\\');
-                }
-                text.push(byte); // limits name visible ASCII only
-            }
-            text.push(b'"');
-        }
-    }
-
-    fn new() -> Self {
-        Self { policy: Vec::with_capacity(64), state: Vec::with_capacity(64) }
+        };
+        policy.map(|policy| Box::new(Self { policy, state }))
     }
 
     pub(super) fn on(self, headers: &mut HeaderMap) {
-        if let (Ok(policy), Ok(mut state)) = (HeaderValue::try_from(self.policy), HeaderValue::try_from(self.state)) {
+        if let Ok(mut state) = HeaderValue::try_from(self.state) {
             state.set_sensitive(true); // it never comes again: h2 need not remember it
-            headers.insert(RATELIMIT_POLICY, policy);
+            headers.insert(RATELIMIT_POLICY, self.policy);
             headers.insert(RATELIMIT, state);
         }
     }
 }
 
+/// The policies of the rates, and that of the slots of which there are so many.
+#[cold]
+fn slots(rates: Option<&HeaderValue>, name: &str, most: u32) -> Option<HeaderValue> {
+    let mut text = rates.map(|rates| rates.as_bytes().to_vec()).unwrap_or_default();
+    item(name, &mut text);
+    put(&mut text, ";q=", most.into());
+    text.extend_from_slice(b";qu=\"concurrent-requests\"");
+    HeaderValue::try_from(text).ok()
+}
+
+/// What is left of a rate. The effective window ends when there is one unit more.
+fn rate(standing: &Standing<'_>, state: &mut Vec<u8>) {
+    item(standing.name, state);
+    put(state, ";r=", u64::from(standing.level.units));
+    put(state, ";t=", seconds(standing.level.next));
+}
+
+/// Begins an item of a list, which is named by a string.
+fn item(name: &str, list: &mut Vec<u8>) {
+    if !list.is_empty() {
+        list.extend_from_slice(b", ");
+    }
+    list.extend_from_slice(name.as_bytes());
+}
+
 fn put(text: &mut Vec<u8>, parameter: &str, value: u64) {
     text.extend_from_slice(parameter.as_bytes());
     text.extend_from_slice(decimal(value, &mut [0; 20]));
-}
-
-/// Whole seconds, never fewer than it takes.
-pub(super) fn seconds(wait: Duration) -> u64 {
-    wait.as_secs() + u64::from(wait.subsec_nanos() > 0)
 }
 
 /// Whole milliseconds, never fewer than it takes.
@@ -97,26 +90,58 @@ pub(super) fn millis(wait: Duration) -> u128 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::access::{Level, Rate};
+    use crate::access::{Access, ClientId, ClientRow, Level, Limits, Rate};
+    use std::num::NonZeroU32;
 
-    fn rates(standings: &[(Option<&str>, &str, u32, Level)]) -> (String, String) {
-        let mut fields = RateLimit::new();
-        for (tool, rate, burst, level) in standings {
-            let quota = Rate::parse(rate).unwrap().burst(*burst);
-            fields.rate(&Standing { tool: *tool, quota, level: *level });
+    fn limits() -> Limits {
+        let tool = Rate::parse("100/s").unwrap().burst(10);
+        Limits {
+            quota: Some(Rate::parse("60/min").unwrap().burst(60)),
+            tools: [("a\"b\\".into(), tool)].into(),
+            max_streams: NonZeroU32::new(3),
+            ..Limits::default()
         }
-        (String::from_utf8(fields.policy).unwrap(), String::from_utf8(fields.state).unwrap())
+    }
+
+    fn fields(limits: Limits, tool: Option<&str>, refused: Option<Reject>) -> Option<(String, String)> {
+        let row = ClientRow { limits, ..ClientRow::new(ClientId::parse("a").unwrap()) };
+        let access = Access::build(vec![row]).unwrap();
+        let RateLimit { policy, state } = *RateLimit::of(&access.clients()[0], tool, refused)?;
+        Some((policy.to_str().unwrap().to_owned(), String::from_utf8(state).unwrap()))
     }
 
     #[test]
     fn fields_are_lists_of_strings_with_parameters() {
-        let level = |units, millis| Level { units, next: Duration::from_millis(millis) };
-        let client = (None, "60/min", 60, level(59, 1000));
-        let tool = (Some("a\"b\\"), "100/s", 10, level(0, 1));
-        let (policy, state) = rates(&[client, tool]);
-        assert_eq!(policy, r#""client";q=60;w=60, "tool:a\"b\\";q=10;w=1"#);
-        assert_eq!(state, r#""client";r=59;t=1, "tool:a\"b\\";r=0;t=1"#);
-        assert_eq!(rates(&[(None, "1/day", 3, level(3, 0))]).1, r#""client";r=3;t=0"#);
+        let both = |policy: &str, state: &str| Some((policy.to_owned(), state.to_owned()));
+        let client = (r#""client";q=60;w=60"#, r#""client";r=60;t=0"#);
+        assert_eq!(fields(limits(), None, None), both(client.0, client.1));
+        assert_eq!(fields(limits(), Some("other"), None), both(client.0, client.1));
+        let (policy, state) = fields(limits(), Some("a\"b\\"), None).unwrap();
+        assert_eq!(policy, format!(r#"{}, "tool:a\"b\\";q=10;w=1"#, client.0));
+        assert_eq!(state, format!(r#"{}, "tool:a\"b\\";r=10;t=0"#, client.1));
+        let (policy, state) = fields(limits(), None, Some(Reject::StreamsLimited)).unwrap();
+        assert_eq!(policy, format!(r#"{}, "streams";q=3;qu="concurrent-requests""#, client.0));
+        assert_eq!(state, format!(r#"{}, "streams";r=0"#, client.1));
+        let alone = Limits { max_streams: NonZeroU32::new(3), ..Limits::default() };
+        assert_eq!(fields(alone.clone(), None, None), None, "nothing is said of slots that are free");
+        let streams = both(r#""streams";q=3;qu="concurrent-requests""#, r#""streams";r=0"#);
+        assert_eq!(fields(alone, None, Some(Reject::StreamsLimited)), streams);
+    }
+
+    #[test]
+    fn what_is_left_is_told() {
+        let policy = HeaderValue::from_static("");
+        let quota = Rate::parse("60/min").unwrap().at_once();
+        let told = |units, millis| {
+            let level = Level { units, next: Duration::from_millis(millis) };
+            let mut state = Vec::new();
+            rate(&Standing { name: "\"client\"", policy: &policy, quota, level }, &mut state);
+            String::from_utf8(state).unwrap()
+        };
+        assert_eq!(
+            [told(59, 1000), told(0, 1), told(3, 0)].join(" "),
+            r#""client";r=59;t=1 "client";r=0;t=1 "client";r=3;t=0"#
+        );
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! What a caller gets who is refused: a body that both HTTP and JSON-RPC clients read, and headers that say no more.
 
-use super::ratelimit::{millis, seconds};
-use crate::access::Limited;
+use super::ratelimit::millis;
+use crate::access::{Limited, seconds};
 use crate::reject::Reject;
 use bytes::Bytes;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
