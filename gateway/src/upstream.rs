@@ -76,6 +76,8 @@ pub struct Reply {
     pub headers: HeaderMap,
     /// Whether the body is a stream of Server-Sent Events.
     pub events: bool,
+    /// Whether it names a session.
+    pub session: bool,
     /// The body.
     pub body: Body,
     /// The deadline that guarded the head, unarmed, for whoever watches the body.
@@ -97,6 +99,7 @@ pub struct Upstream {
     stock: Stock,
     scratch: RefCell<Box<[u8]>>,
     spare: Cell<Vec<u8>>,
+    values: head::Values,
 }
 
 impl Upstream {
@@ -121,6 +124,7 @@ impl Upstream {
             stock,
             scratch,
             spare: Cell::default(),
+            values: head::Values::default(),
         }
     }
 

@@ -173,9 +173,8 @@ impl<'a> Glance<'a> {
 
     #[inline(always)]
     fn scalar(&mut self) {
-        while let [b'-' | b'+' | b'.' | b'0'..=b'9' | b'a'..=b'z' | b'E', rest @ ..] = self.rest {
-            self.rest = rest;
-        }
+        let end = self.rest.iter().position(|byte| !SCALAR.get(usize::from(*byte)).is_some_and(|scalar| *scalar));
+        self.rest = end.and_then(|end| self.rest.get(end..)).unwrap_or_default();
     }
 
     /// The next byte that is not white space; the look then stands there.
@@ -197,6 +196,18 @@ impl<'a> Glance<'a> {
         }
     }
 }
+
+/// Which bytes numbers and the three words are made of.
+#[expect(clippy::indexing_slicing, reason = "while it is compiled")]
+static SCALAR: [bool; 256] = {
+    let mut scalar = [false; 256];
+    let mut byte = 0;
+    while byte < scalar.len() {
+        scalar[byte] = matches!(byte as u8, b'-' | b'+' | b'.' | b'0'..=b'9' | b'a'..=b'z' | b'E');
+        byte += 1;
+    }
+    scalar
+};
 
 /// How long the string is whose opening quote stands before `bytes`, and whether it has escapes.
 #[inline(always)]

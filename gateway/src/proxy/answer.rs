@@ -1,8 +1,9 @@
 //! The answer to one request, as hyper awaits it.
 
+use super::Gateway;
 use super::delivery::Delivery;
+use super::door::Door;
 use super::reply::ReplyBody;
-use super::{Door, Gateway};
 use crate::record::Peer;
 use crate::record::audit::Room;
 use http::{Request, Response};
@@ -47,8 +48,8 @@ impl Answer {
         Self(When::Waiting(Box::new(waiting)))
     }
 
-    pub(super) fn later(delivery: Delivery) -> Self {
-        Self(When::Later(Box::new(delivery)))
+    pub(super) fn later(delivery: Box<Delivery>) -> Self {
+        Self(When::Later(delivery))
     }
 }
 

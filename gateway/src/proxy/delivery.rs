@@ -1,13 +1,16 @@
 //! What is left to do for a request once its head has been looked at.
 
 use super::asked::{Asked, Whole};
+use super::dress::{Dress, refuse};
+use super::judgement::judge;
+use super::letter::Letter;
 use super::refusal::Refusal;
 use super::reply::ReplyBody;
 use super::sieve::{Lists, Sieve};
 use super::sifting::{Sifted, Sifting};
 use super::turn::Wait;
 use super::upload::Upload;
-use super::{Dress, Gateway, Letter, echoes, echoing, headers, judge, refuse, refused};
+use super::{Gateway, echoes, echoing, headers, refused};
 use crate::clock::Deadline;
 use crate::record::Exchange;
 use crate::reject::Reject;
@@ -50,10 +53,16 @@ enum Stage {
 
 impl Delivery {
     /// For a request whose head has passed.
-    pub(super) fn new(gateway: &Rc<Gateway>, exchange: Exchange, dress: Dress, letter: Letter, body: Incoming) -> Self {
+    pub(super) fn new(
+        gateway: &Rc<Gateway>,
+        exchange: Exchange,
+        dress: Dress,
+        letter: Letter,
+        body: Incoming,
+    ) -> Box<Self> {
         let body = (!letter.public).then_some(body);
         let stage = Stage::Reading(Reading { letter, body, whole: Whole::default() });
-        Self { gateway: gateway.clone(), record: Some((exchange, dress)), lists: None, stage }
+        Box::new(Self { gateway: gateway.clone(), record: Some((exchange, dress)), lists: None, stage })
     }
 
     /// For a request that is refused by its head, but whose body has to come in first. An h2 stream whose reply ends
@@ -64,11 +73,11 @@ impl Delivery {
         dress: Dress,
         refusal: Refusal,
         body: Incoming,
-    ) -> Self {
+    ) -> Box<Self> {
         let mut deadline = gateway.clock.deadline();
         deadline.arm(PATIENCE);
         let stage = Stage::Discarding(Discarding { refusal, body, left: WHOLE, kept: Whole::default(), deadline });
-        Self { gateway: gateway.clone(), record: Some((exchange, dress)), lists: None, stage }
+        Box::new(Self { gateway: gateway.clone(), record: Some((exchange, dress)), lists: None, stage })
     }
 }
 
@@ -111,12 +120,14 @@ impl Stage {
                     let (paid, may_come) = judge(exchange, dress, &reading.letter, &asked)?;
                     *lists = may_come;
                     exchange.sent();
-                    let letter = std::mem::take(&mut reading.letter);
-                    *self = Stage::Fetching(gateway.forward(paid, letter, asked));
+                    let trip = gateway.forward(paid, &mut reading.letter, asked);
+                    *self = Stage::Fetching(trip);
                 }
                 Stage::Fetching(trip) => {
                     let mut reply = ready!(Pin::new(trip).poll(cx)).map_err(|failure| refused(&failure))?;
-                    gateway.give_session(&mut reply.headers, exchange)?;
+                    if reply.session {
+                        gateway.give_session(&mut reply.headers, exchange)?;
+                    }
                     let Some(lists) = *lists else { return Poll::Ready(Ok((reply, None))) };
                     let policy = exchange.client().map(|client| client.policy().clone()).unwrap_or_default();
                     let sieve = Sieve::new(policy, lists);

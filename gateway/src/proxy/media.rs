@@ -1,22 +1,22 @@
 //! Media types, read as RFC 9110, section 8.3 has them.
 
+use super::fields::Fields;
+use crate::access::Sole;
 use crate::reject::Reject;
 use http::Method;
-use http::header::{self, HeaderMap, HeaderValue};
-use http::request::Parts;
+use http::header::{self, HeaderMap};
 
 /// A body that a policy can read: exactly one JSON media type, in UTF-8, and no content coding.
 ///
 /// GET and DELETE have no body, and need no type; one that they name has to be JSON all the same, since a body may come.
-pub(super) fn judgeable(request: &Parts) -> Result<(), Reject> {
-    let headers = &request.headers;
-    let mut types = headers.get_all(header::CONTENT_TYPE).iter().map(HeaderValue::as_bytes);
-    let json = match types.next() {
-        Some(value) => essence(value).eq_ignore_ascii_case(b"application/json") && is_utf8(value),
-        None => request.method != Method::POST,
+pub(super) fn judgeable(method: &Method, fields: &Fields<'_>) -> Result<(), Reject> {
+    let json = match fields.kind {
+        Sole::One(b"application/json") => true,
+        Sole::One(kind) => essence(kind).eq_ignore_ascii_case(b"application/json") && is_utf8(kind),
+        Sole::Absent => *method != Method::POST,
+        Sole::Several => false,
     };
-    let sane = json && types.next().is_none();
-    if sane && !headers.contains_key(header::CONTENT_ENCODING) { Ok(()) } else { Err(Reject::MediaType) }
+    if json && !fields.coded { Ok(()) } else { Err(Reject::MediaType) }
 }
 
 /// Whether no parameter says another charset. JSON has none (RFC 8259, section 11), but a server may heed it all the same,

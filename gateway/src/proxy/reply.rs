@@ -27,12 +27,12 @@ pub(super) const GRACE: Duration = Duration::from_millis(300);
 const RETRY: &[u8] = b"retry: 1000\n\n";
 
 /// A whole answer of ours, or what the upstream sends, frame by frame as it comes.
-#[expect(clippy::large_enum_variant, reason = "a box would be an allocation for each request")]
 pub enum ReplyBody {
     /// Ours.
     Whole(Bytes),
-    /// The upstream's. The record of the exchange rides inside and is written when this is dropped.
-    Relayed(Relay),
+    /// The upstream's. The record of the exchange rides inside and is written when this is dropped. Boxed, because it is
+    /// moved a dozen times on its way through hyper: that costs more than an allocation.
+    Relayed(Box<Relay>),
 }
 
 /// Why a reply breaks off. Whoever reads it can tell that it is not whole: over HTTP/1.1 the last chunk or the rest of the
@@ -131,7 +131,13 @@ impl Relay {
     /// Passes `body` on, which is a stream of `events` or is not. `deadline` is where the worker finds this reply to wake
     /// it; `turn` says when the process can wait no longer. The task that polls this learns of it by its handover, unless
     /// all of it is here: then nothing is kept open for it.
-    pub fn new(body: Source, events: bool, mut exchange: Exchange, mut deadline: Deadline, turn: Rc<Turn>) -> Self {
+    pub fn new(
+        body: Source,
+        events: bool,
+        mut exchange: Exchange,
+        mut deadline: Deadline,
+        turn: Rc<Turn>,
+    ) -> Box<Self> {
         if body.is_end() {
             exchange.ended(End::Complete); // nobody polls a body that has nothing
         }
@@ -142,7 +148,9 @@ impl Relay {
             deadline.arm_for(keep_alive);
         }
         let spoke = deadline.clock().now();
-        Self { body, exchange, deadline, turn, boundary, open_ended, grace: false, hinted: false, spoke, _ward: ward }
+        let (grace, hinted) = (false, false);
+        let relay = Self { body, exchange, deadline, turn, boundary, open_ended, grace, hinted, spoke, _ward: ward };
+        Box::write(Box::new_uninit(), relay) // in its place at once
     }
 
     fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {

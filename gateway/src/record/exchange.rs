@@ -1,7 +1,7 @@
 //! The record of one request, written when it is dropped: whatever happens to the request, its record happens.
 
 use super::audit::{Field, Line, Pen, Room, line};
-use super::id::{Ids, hex, hex2};
+use super::id::{Ids, hex2};
 use super::requests::{Cell, HttpMethod};
 use super::tools::ToolNames;
 use super::{End, Limit, Live, Metrics, Outcome, Peer, Snapshot, Trace};
@@ -75,7 +75,7 @@ pub struct Exchange {
     /// When it left for the upstream: microseconds after it was opened.
     sent: Option<u32>,
     peer: Rc<Peer>,
-    number: u64,
+    id: [u8; 32],
     /// All zero if it began no trace of somebody else's.
     trace: [u64; 2],
     trace_flags: u8,
@@ -114,7 +114,7 @@ impl Exchange {
             opened: Instant::now(),
             sent: None,
             peer: peer.clone(),
-            number,
+            id: recorder.ids.request(number),
             trace: [0; 2],
             trace_flags: 0,
             who: None,
@@ -137,8 +137,8 @@ impl Exchange {
     }
 
     /// The request's id: 32 hexadecimal digits, unique in this fleet for all that chance allows.
-    pub fn request_id(&self) -> [u8; 32] {
-        self.recorder.ids.request(self.number)
+    pub fn request_id(&self) -> &[u8; 32] {
+        &self.id
     }
 
     /// It belongs to a trace that was begun before.
@@ -152,11 +152,12 @@ impl Exchange {
         self.trace != [0; 2]
     }
 
-    /// The `traceparent` of what it asks of the upstream. A trace that begins here has the request's id.
+    /// The `traceparent` of what it asks of the upstream. A trace that begins here has the request's id; the span has the
+    /// second half of that.
     pub fn traceparent(&self) -> [u8; 55] {
         let mut text = *b"00-................................-................-00";
-        let parts = [(3, &self.trace_id()[..]), (36, &hex(self.recorder.ids.span(self.number)))];
-        for (at, part) in parts {
+        let (_, span) = self.id.split_at(16);
+        for (at, part) in [(3, &self.trace_id()[..]), (36, span)] {
             if let Some(place) = text.get_mut(at..at + part.len()) {
                 place.copy_from_slice(part);
             }
@@ -168,7 +169,7 @@ impl Exchange {
     }
 
     fn trace_id(&self) -> [u8; 32] {
-        if self.is_traced() { hex2(self.trace) } else { self.request_id() }
+        if self.is_traced() { hex2(self.trace) } else { self.id }
     }
 
     /// The snapshot that this request is judged by.
@@ -375,7 +376,7 @@ impl Exchange {
     fn write(&self, event: &'static str, fill: impl FnOnce(&mut Line<'_>)) {
         let Some(pen) = self.recorder.pen.as_ref().filter(|_| self.audited) else { return };
         pen.write(SystemTime::now(), event, |line| {
-            line.digits(Field::RequestId, &self.request_id());
+            line.digits(Field::RequestId, self.request_id());
             line.digits(Field::TraceId, &self.trace_id());
             match self.sender.as_deref() {
                 None => line.members(self.peer.via().as_bytes()),
@@ -394,8 +395,8 @@ impl Exchange {
                 line.word(Field::Rpc, rpc.as_str());
             }
             line.members(&self.asked);
-            if let Some(decision) = &self.decision {
-                line.shown(Field::Decision, decision);
+            if let Some((word, rule)) = self.decision.map(Decision::words) {
+                line.numbered(Field::Decision, word, rule);
             }
             fill(line);
         });
@@ -404,7 +405,7 @@ impl Exchange {
     fn write_end(&self, outcome: Outcome, end: Option<End>) {
         if !self.audited {
             return debug!(
-                request_id = std::str::from_utf8(&self.request_id()).unwrap_or_default(),
+                request_id = std::str::from_utf8(self.request_id()).unwrap_or_default(),
                 via = self.peer.via(),
                 method = self.method.as_str(),
                 status = outcome.status(),

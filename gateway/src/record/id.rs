@@ -2,34 +2,34 @@
 
 /// One worker's source of ids.
 pub(super) struct Ids {
-    seed: [u64; 2],
+    /// What all of them begin with, as text.
+    first: [u8; 16],
+    low: u64,
 }
 
 impl Ids {
     /// `seed` is random, and makes ids of different workers and processes differ.
-    pub(super) fn new(seed: [u64; 2]) -> Self {
-        Self { seed }
+    pub(super) fn new([high, low]: [u64; 2]) -> Self {
+        Self { first: hex(high), low }
     }
 
-    /// The id of request `number`: 32 hexadecimal digits, unique in this fleet for all that chance allows.
+    /// The id of request `number`: 32 hexadecimal digits, unique in this fleet for all that chance allows. The second half
+    /// is its span's id, and never zero.
     pub(super) fn request(&self, number: u64) -> [u8; 32] {
-        let [high, _] = self.seed;
-        hex2([high, self.span(number)])
-    }
-
-    /// Its span's id, which is never zero: the second half of the request's.
-    pub(super) fn span(&self, number: u64) -> u64 {
-        let [_, low] = self.seed;
-        spread(low.wrapping_add(number)).max(1)
+        join(self.first, hex(spread(self.low.wrapping_add(number)).max(1)))
     }
 }
 
 /// Thirty-two digits.
 pub(super) fn hex2([high, low]: [u64; 2]) -> [u8; 32] {
+    join(hex(high), hex(low))
+}
+
+fn join(first: [u8; 16], second: [u8; 16]) -> [u8; 32] {
     let mut text = [0; 32];
-    let (first, second) = text.split_at_mut(16);
-    first.copy_from_slice(&hex(high));
-    second.copy_from_slice(&hex(low));
+    let (before, behind) = text.split_at_mut(16);
+    before.copy_from_slice(&first);
+    behind.copy_from_slice(&second);
     text
 }
 
@@ -42,7 +42,7 @@ fn spread(mut n: u64) -> u64 {
 
 /// Sixteen digits without a loop over bytes: each nibble is spread into a byte of a 128-bit word, and all are turned into
 /// digits at once.
-pub(super) fn hex(n: u64) -> [u8; 16] {
+fn hex(n: u64) -> [u8; 16] {
     const LOW: u128 = 0x0f0f_0f0f_0f0f_0f0f_0f0f_0f0f_0f0f_0f0f;
     const ONES: u128 = 0x0101_0101_0101_0101_0101_0101_0101_0101;
     let mut x = u128::from(n);

@@ -223,12 +223,12 @@ impl<B: HttpBody<Data = Bytes> + Unpin> Trip<B> {
 
     fn reply(&mut self, head: Head, piece: Piece, clean: bool) -> Result<Reply, Failure> {
         let Way::Open(stream) = std::mem::replace(&mut self.way, Way::Closed) else { return Err(Failure::Closed) };
-        let Head { status, headers, events, framing, reusable } = head;
+        let Head { status, headers, events, session, framing, reusable } = head;
         let whole = self.out.is_empty() && self.source.is_none() && !self.broken;
         let body = Body::new(self.upstream.clone(), stream, framing, reusable && whole, piece, clean);
         let mut deadline = std::mem::replace(&mut self.deadline, self.upstream.clock.deadline());
         deadline.disarm();
-        Ok(Reply { status, headers, events, body, deadline })
+        Ok(Reply { status, headers, events, session, body, deadline })
     }
 
     /// Looks at what one read brought: the common head comes whole and is parsed where it lies.
@@ -246,7 +246,7 @@ impl<B: HttpBody<Data = Bytes> + Unpin> Trip<B> {
 
     fn parse(&mut self, mut input: &[u8]) -> Result<Option<Landed>, Failure> {
         loop {
-            match head::read(input, &self.method, &mut self.room).map_err(Failure::Invalid)? {
+            match head::read(input, &self.method, &mut self.room, &self.upstream.values).map_err(Failure::Invalid)? {
                 Step::Partial => {
                     self.head = input.to_vec();
                     return Ok(None);

@@ -80,15 +80,25 @@ impl Decision {
     }
 }
 
-impl fmt::Display for Decision {
-    /// `allow:12` and `deny:12` by the rule in line 12 of the keys file, `allow:all`, `allow:everybody`, `deny:no-rule`.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Decision {
+    /// Why, and the line of the rule in the keys file, if one decided: `allow:` and 12, `deny:` and 12, `allow:all`,
+    /// `allow:everybody`, `deny:no-rule`.
+    pub fn words(self) -> (&'static str, Option<u32>) {
         match self.0 {
-            By::All => f.write_str("allow:all"),
-            By::Everybody => f.write_str("allow:everybody"),
-            By::Allow(line) => write!(f, "allow:{line}"),
-            By::Deny(line) => write!(f, "deny:{line}"),
-            By::NoRule => f.write_str("deny:no-rule"),
+            By::All => ("allow:all", None),
+            By::Everybody => ("allow:everybody", None),
+            By::Allow(line) => ("allow:", Some(line)),
+            By::Deny(line) => ("deny:", Some(line)),
+            By::NoRule => ("deny:no-rule", None),
         }
+    }
+}
+
+impl fmt::Display for Decision {
+    /// [`Decision::words`] without a gap.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (word, line) = self.words();
+        f.write_str(word)?;
+        line.map_or(Ok(()), |line| write!(f, "{line}"))
     }
 }

@@ -2,8 +2,7 @@
 
 use super::Field;
 use crate::record::decimal;
-use std::fmt::{Display, Write as _};
-use std::io::Write as _;
+use std::fmt::Write as _;
 use std::time::{Duration, SystemTime};
 
 /// Longest text from outside, in bytes; what is longer is cut, and ends with `…`.
@@ -36,19 +35,19 @@ impl<'a> Line<'a> {
 
     /// A word of ours or of the operator's, that needs no escapes: an id, a word from a closed set.
     pub fn word(&mut self, field: Field, word: &str) {
-        self.put(&[field.key().as_bytes(), b"\"", word.as_bytes(), b"\""]);
+        self.put([field.key().as_bytes(), b"\"", word.as_bytes(), b"\""]);
     }
 
-    /// What shows itself as such a word.
-    pub fn shown(&mut self, field: Field, word: &impl Display) {
-        self.put(&[field.key().as_bytes(), b"\""]);
-        let _ = write!(self.0, "{word}");
-        self.0.push(b'"');
+    /// Such a word, with a number behind it if there is one.
+    pub fn numbered(&mut self, field: Field, word: &str, number: Option<u32>) {
+        let mut room = [0; 20];
+        let digits = number.map_or(&[][..], |number| decimal(number.into(), &mut room));
+        self.put([field.key().as_bytes(), b"\"", word.as_bytes(), digits, b"\""]);
     }
 
     /// Hexadecimal digits.
     pub fn digits(&mut self, field: Field, digits: &[u8]) {
-        self.put(&[field.key().as_bytes(), b"\"", digits, b"\""]);
+        self.put([field.key().as_bytes(), b"\"", digits, b"\""]);
     }
 
     /// Any text.
@@ -65,14 +64,14 @@ impl<'a> Line<'a> {
 
     /// A number.
     pub fn number(&mut self, field: Field, number: u64) {
-        self.put(&[field.key().as_bytes(), decimal(number, &mut [0; 20])]);
+        self.put([field.key().as_bytes(), decimal(number, &mut [0; 20])]);
     }
 
     /// Milliseconds, to the microsecond.
     pub fn millis(&mut self, field: Field, duration: Duration) {
         let micros = u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
         let rest = decimal_of::<3>(micros % 1000);
-        self.put(&[field.key().as_bytes(), decimal(micros / 1000, &mut [0; 20]), b".", &rest]);
+        self.put([field.key().as_bytes(), decimal(micros / 1000, &mut [0; 20]), b".", &rest]);
     }
 
     /// Members that were written before, each with the comma in front of it.
@@ -90,13 +89,16 @@ impl<'a> Line<'a> {
             stamp.text.pop(); // the Z comes behind the milliseconds
         }
         let millis = decimal_of::<3>(since.subsec_millis().into());
-        self.put(&[b"\"", stamp.text.as_bytes(), b".", &millis, b"Z\""]);
+        self.put([b"\"", stamp.text.as_bytes(), b".", &millis, b"Z\""]);
     }
 
     /// Appends all parts; room is made once.
-    fn put(&mut self, parts: &[&[u8]]) {
+    #[inline]
+    fn put<const N: usize>(&mut self, parts: [&[u8]; N]) {
         self.0.reserve(parts.iter().map(|part| part.len()).sum());
-        parts.iter().for_each(|part| self.0.extend_from_slice(part));
+        for part in parts {
+            self.0.extend_from_slice(part);
+        }
     }
 }
 
@@ -143,12 +145,27 @@ fn put_list<T: AsRef<str>>(out: &mut Vec<u8>, texts: impl IntoIterator<Item = T>
 
 fn put_text(out: &mut Vec<u8>, text: &str) {
     out.push(b'"');
-    if text.len() <= LONGEST && text.bytes().all(|b| matches!(b, b' '..=b'~') && b != b'"' && b != b'\\') {
+    if text.len() <= LONGEST && text.bytes().all(is_plain) {
         out.extend_from_slice(text.as_bytes());
     } else {
         put_escaped(out, text);
     }
     out.push(b'"');
+}
+
+/// Whether a byte may stand in a JSON string as it is, and everywhere else too.
+fn is_plain(byte: u8) -> bool {
+    #[expect(clippy::indexing_slicing, reason = "while it is compiled")]
+    static PLAIN: [bool; 256] = {
+        let mut plain = [false; 256];
+        let mut byte = b' ';
+        while byte <= b'~' {
+            plain[byte as usize] = byte != b'"' && byte != b'\\';
+            byte += 1;
+        }
+        plain
+    };
+    PLAIN.get(usize::from(byte)).is_some_and(|plain| *plain)
 }
 
 #[cold]
