@@ -2,12 +2,13 @@
 # gateway.sh PORT UPSTREAM CERTS RUN BINARY [FULL]: writes settings and keys for the bench into RUN, then becomes the gateway.
 # The keys are the bench's own (CERTS/keys.txt). FULL, any word, turns on all that can be turned on; without it requests
 # leave no line anywhere, as every other peer has its access log off. No address is limited: all requests come from one.
+# The variables WORKERS and LIMITS, if there, say how many workers it has, and lines of [limits].
 set -eu
 umask 027
 port=$1 upstream=$2 certs=$3 run=$4 binary=$5 full=${6:-}
 keys=$certs/keys${full:+-full}.toml
 cat > "$run/gateway.toml" <<EOT
-workers = 1
+workers = ${WORKERS:-1}
 [listen]
 public = "127.0.0.1:$port"
 admin = "127.0.0.1:0"
@@ -24,6 +25,7 @@ protected = ["/mcp", "/sse", "/idle", "/big"]
 [limits]
 failures_per_address = "unlimited"
 max_connections_per_address = "unlimited"
+${LIMITS:-}
 [log]
 level = "warn"
 [audit]

@@ -67,7 +67,13 @@ enum Mode {
         every: u64,
     },
     /// Memory of streams that are open and silent
-    Idle(Load),
+    Idle {
+        #[command(flatten)]
+        load: Load,
+        /// Hold them after the report, until this is ended
+        #[arg(long)]
+        hold: bool,
+    },
     /// Calls at a fixed rate, for the latency of a proxy that is not busy
     Rate {
         #[command(flatten)]
@@ -180,7 +186,7 @@ async fn measure(mode: Mode) -> io::Result<Value> {
         Mode::Requests { load, pause } => modes::requests(&load, Duration::from_millis(pause)).await,
         Mode::Handshakes { load, resumed } => modes::handshakes(&load, resumed).await,
         Mode::Events { load, every } => modes::events(&load, every).await,
-        Mode::Idle(load) => modes::idle(&load).await,
+        Mode::Idle { load, hold } => modes::idle(&load, hold).await,
         Mode::Rate { load, per_second } => modes::rate(&load, per_second).await,
         Mode::Bulk(load) => modes::bulk(&load).await,
     }

@@ -149,7 +149,7 @@ fn sent(event: &[u8]) -> Option<Duration> {
 }
 
 /// Streams are opened one after the other, so that no crowd at the door is counted as their memory.
-pub(crate) async fn idle(load: &Load) -> io::Result<Value> {
+pub(crate) async fn idle(load: &Load, hold_on: bool) -> io::Result<Value> {
     let target = Rc::new(load.target(false)?);
     let mut first = Lane::open(target.clone()).await?;
     first.call(200).await?; // what is set up once is not counted
@@ -166,7 +166,12 @@ pub(crate) async fn idle(load: &Load) -> io::Result<Value> {
     tokio::time::sleep(SETTLED).await;
     let after = memory(&load.pids);
     let each = after.saturating_sub(before) / (held.len() as u64).max(1);
-    Ok(json!({"open": held.len(), "before": before, "after": after, "bytes": each}))
+    let report = json!({"open": held.len(), "before": before, "after": after, "bytes": each});
+    if hold_on {
+        println!("{report}");
+        std::future::pending::<()>().await;
+    }
+    Ok(report)
 }
 
 /// Holds a stream open for as long as its task lives.
