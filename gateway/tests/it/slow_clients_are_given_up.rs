@@ -4,7 +4,7 @@
 
 use crate::harness::origin::ok;
 use crate::harness::raw2::{HEADERS, block, frame, request};
-use crate::harness::{Ask, Client, Gateway, Http1, Http2, Origin, Piece, Protocol, eventually};
+use crate::harness::{Ask, Client, Gateway, Http1, Http2, Origin, Piece, Protocol, ServiceManager, eventually};
 use tokio::net::TcpSocket;
 
 async fn started(limits: &str) -> (Origin, Gateway) {
@@ -104,17 +104,22 @@ async fn a_body_that_comes_too_slowly() {
     assert_eq!(origin.requests().len(), 2, "what is read whole was never forwarded");
 }
 
+/// A client whose socket holds little of what it has not read yet.
+async fn narrow(gateway: &Gateway, protocol: Protocol) -> Client {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(64 * 1024).unwrap();
+    let io = gateway.tls_over(socket.connect(gateway.public).await.unwrap(), protocol).await.unwrap();
+    match protocol {
+        Protocol::Http1 => Client::One(Http1::new(io, gateway.authority())),
+        Protocol::Http2 => Client::Two(Http2::new(io, gateway.authority()).await),
+    }
+}
+
 #[tokio::test]
 async fn a_reply_that_is_not_taken() {
     for protocol in Protocol::BOTH {
         let (origin, gateway) = started("stall_timeout = \"300ms\"").await;
-        let socket = TcpSocket::new_v4().unwrap();
-        socket.set_recv_buffer_size(64 * 1024).unwrap();
-        let io = gateway.tls_over(socket.connect(gateway.public).await.unwrap(), protocol).await.unwrap();
-        let mut client = match protocol {
-            Protocol::Http1 => Client::One(Http1::new(io, gateway.authority())),
-            Protocol::Http2 => Client::Two(Http2::new(io, gateway.authority()).await),
-        };
+        let mut client = narrow(&gateway, protocol).await;
         let ask = Ask::ping().key(&gateway.key().secret);
         let mut incoming = client.open(&ask).await;
         let mut exchange = origin.next().await;
@@ -165,4 +170,46 @@ async fn one_that_waits_for_the_backend_is_not() {
         exchange.send("0\r\n\r\n").await;
         assert_eq!(incoming.piece().await, Piece::End);
     }
+}
+
+/// What TLS holds back because the socket is full is taken once TLS has written it, whether or not anything follows.
+#[tokio::test]
+async fn one_that_has_taken_all_is_not() {
+    let (origin, manager) = (Origin::start().await, ServiceManager::narrow());
+    let limits = "[limits]\nidle_timeout = \"1s\"\nstall_timeout = \"4s\"\nkeep_alive = \"0s\"";
+    let settings = format!("workers = 1\nlisten.public = \"{}\"\n{limits}", manager.address());
+    let gateway = Gateway::before(&origin).settings(&settings).under(manager).start().await;
+    let mut clients = Vec::new();
+    for n in 0..16 {
+        clients.push((n, narrow(&gateway, Protocol::BOTH[n % 2]).await));
+    }
+    // of so many lengths that some end while TLS holds the last of them
+    let mut written = Vec::new();
+    for (n, client) in &mut clients {
+        let mut incoming = client.open(&Ask::ping().key(&gateway.key().secret)).await;
+        let mut exchange = origin.next().await;
+        exchange.body().await;
+        exchange.stream().await;
+        incoming.head().await;
+        let event = format!("data: {}\n\n", "x".repeat(40_000 + *n * 20_000));
+        let length = event.len();
+        let sent = tokio::spawn(async move {
+            exchange.chunk(&event).await;
+            exchange
+        });
+        written.push((sent, length, incoming));
+    }
+    let mut taken = Vec::new();
+    for (sent, length, mut incoming) in written {
+        incoming.exactly(length).await;
+        taken.push((sent.await.unwrap(), incoming));
+    }
+    for _ in 0..5 {
+        gateway.http1().await.closed("an idle one goes, and with it the time").await;
+    }
+    for (exchange, incoming) in &mut taken {
+        exchange.chunk("data: 2\n\n").await;
+        assert_eq!(incoming.piece().await, Piece::Data(b"data: 2\n\n".to_vec()));
+    }
+    assert_eq!(gateway.hits("stall_timeout").await, 0.0);
 }

@@ -103,11 +103,9 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Line<S> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // what TLS had not written yet has left, too
         let polled = Pin::new(&mut self.io).poll_flush(cx);
-        if polled.is_pending() {
-            self.seen.blocked.set(true);
-        }
-        polled
+        self.wrote(polled)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -116,5 +114,43 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Line<S> {
             self.seen.blocked.set(true);
         }
         polled
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::task::Waker;
+
+    /// Takes everything, as TLS does, but can only write it out when it is `open`.
+    struct Held {
+        open: Rc<Cell<bool>>,
+    }
+
+    impl AsyncWrite for Held {
+        fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+            Poll::Ready(Ok(bytes.len()))
+        }
+
+        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            if self.open.get() { Poll::Ready(Ok(())) } else { Poll::Pending }
+        }
+
+        fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    #[test]
+    fn a_peer_that_has_taken_what_was_held_back_is_not_blocked() {
+        let (seen, open) = (Rc::new(Seen::default()), Rc::new(Cell::new(false)));
+        let mut line = Line::http1(Held { open: open.clone() }, &seen);
+        let mut cx = Context::from_waker(Waker::noop());
+        assert!(Pin::new(&mut line).poll_write(&mut cx, b"all of it").is_ready());
+        assert!(Pin::new(&mut line).poll_flush(&mut cx).is_pending());
+        assert!(seen.blocked.get());
+        open.set(true);
+        assert!(Pin::new(&mut line).poll_flush(&mut cx).is_ready());
+        assert!(!seen.blocked.get(), "nothing is left that it could take");
     }
 }

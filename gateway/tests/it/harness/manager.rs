@@ -1,6 +1,7 @@
 //! What starts the gateway, as systemd does it: with listening sockets, and an ear for what it says of itself.
 
 use super::deadline::within;
+use rustix::net::sockopt::set_socket_send_buffer_size;
 use std::net::{SocketAddr, TcpListener};
 use std::os::fd::OwnedFd;
 use std::process::{Command, Stdio};
@@ -20,6 +21,13 @@ impl ServiceManager {
         let dir = tempfile::tempdir().unwrap();
         let ear = UnixDatagram::bind(dir.path().join("notify")).unwrap();
         Self { socket: Some(TcpListener::bind("127.0.0.1:0").unwrap()), ear: Some((dir, ear)) }
+    }
+
+    /// The same, but the kernel holds little of what its service writes and nobody has read.
+    pub(crate) fn narrow() -> Self {
+        let manager = Self::new();
+        set_socket_send_buffer_size(manager.socket.as_ref().expect("it has a socket"), 8 * 1024).unwrap();
+        manager
     }
 
     /// Where its socket listens.
