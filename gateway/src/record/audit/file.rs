@@ -57,27 +57,33 @@ impl AuditFile {
     }
 
     /// Before whole lines of together `more` bytes: puts the file aside if it is time, and opens it anew if somebody else
-    /// has done so.
+    /// has done so, or we have and got no further.
     pub(super) fn prepare(&mut self, more: u64) -> io::Result<()> {
         if !self.regular {
             return Ok(());
         }
         let large = self.plan.size > 0 && self.size + more > self.plan.size;
         let old = !self.plan.age.is_zero() && self.born.elapsed().is_ok_and(|age| age >= self.plan.age);
-        if self.size > 0 && (large || old) {
-            self.put_aside()?;
+        let due = self.size > 0 && (large || old);
+        if !due && self.looked.elapsed() < LOOK {
+            return Ok(());
+        }
+        self.looked = Instant::now();
+        if !self.is_in_place()? {
             return self.reopen();
         }
-        if self.looked.elapsed() >= LOOK {
-            self.looked = Instant::now();
-            let ours = self.file.metadata()?;
-            let same =
-                fs::metadata(&self.plan.path).is_ok_and(|there| (there.dev(), there.ino()) == (ours.dev(), ours.ino()));
-            if !same {
-                return self.reopen();
-            }
+        if due {
+            self.put_aside()?;
+            self.reopen()?;
+            self.forget_old()?;
         }
         Ok(())
+    }
+
+    /// Whether the path still leads to the file that is written to.
+    fn is_in_place(&self) -> io::Result<bool> {
+        let ours = self.file.metadata()?;
+        Ok(fs::metadata(&self.plan.path).is_ok_and(|there| (there.dev(), there.ino()) == (ours.dev(), ours.ino())))
     }
 
     pub(super) fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
@@ -109,8 +115,7 @@ impl AuditFile {
             }
             aside = beside(&self.plan.path, &format!("{time}-{n}"));
         }
-        fs::rename(&self.plan.path, aside)?;
-        self.forget_old()
+        fs::rename(&self.plan.path, aside)
     }
 
     fn reopen(&mut self) -> io::Result<()> {
@@ -119,7 +124,7 @@ impl AuditFile {
         sync
     }
 
-    /// Removes the oldest of the files that were put aside.
+    /// Removes the oldest of the files that were put aside, as many of them as it can.
     fn forget_old(&self) -> io::Result<()> {
         if self.plan.keep == 0 {
             return Ok(());
@@ -131,7 +136,8 @@ impl AuditFile {
             .collect();
         aside.sort();
         let old = aside.len().saturating_sub(self.plan.keep);
-        aside.iter().take(old).try_for_each(|name| fs::remove_file(directory.join(name)))
+        let removed = aside.iter().take(old).map(|name| fs::remove_file(directory.join(name)));
+        removed.fold(Ok(()), Result::and)
     }
 
     /// A new or renamed file is only there for good when its directory is on the disk too.
@@ -219,6 +225,33 @@ mod tests {
         assert_eq!(read(&names[1]), "{\"line\":4}\n{\"line\":5}\n");
         assert_eq!(read(&names[2]), "{\"line\":6}\n{\"line\":7}\n");
         assert_eq!(read(&names[0]), "{\"line\":8}\n{\"line\":9}\n");
+    }
+
+    /// A file that cannot be removed is no reason to write on into one that was put aside.
+    #[test]
+    fn whatever_fails_behind_it_a_new_file_is_begun() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut file = AuditFile::open(&FilePlan { size: 3, keep: 1, ..plan(dir.path()) }).unwrap();
+        fs::create_dir(dir.path().join("audit.jsonl.00000101T000000000Z")).unwrap();
+        let text = |name: &str| fs::read_to_string(dir.path().join(name)).unwrap();
+        for n in 0..4 {
+            assert_eq!(file.prepare(2).is_err(), n > 0, "it is said that one cannot be removed");
+            file.write(format!("{n}\n").as_bytes()).unwrap();
+            assert_eq!(text("audit.jsonl"), format!("{n}\n"));
+        }
+        let names = names(dir.path());
+        assert_eq!(names.len(), 3, "{names:?}");
+        assert_eq!(text(&names[2]), "2\n", "all others that are too many are gone");
+    }
+
+    #[test]
+    fn a_file_that_was_put_aside_and_not_opened_anew_is_left() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut file = AuditFile::open(&FilePlan { size: 3, ..plan(dir.path()) }).unwrap();
+        put(&mut file, "1\n");
+        fs::rename(dir.path().join("audit.jsonl"), dir.path().join("audit.jsonl.20270115T080000007Z")).unwrap();
+        put(&mut file, "2\n");
+        assert_eq!(fs::read_to_string(dir.path().join("audit.jsonl")).unwrap(), "2\n");
     }
 
     #[test]
