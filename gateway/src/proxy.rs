@@ -274,8 +274,7 @@ impl Gateway {
 
 /// What a request will hold, as far as its head tells. [`judgement`] knows better once the message has been read.
 fn promised(request: &Parts, fields: &Fields<'_>) -> Hold {
-    let gets = request.method.as_str().eq_ignore_ascii_case("GET"); // some backends put it into capitals
-    if gets || fields.listens { Hold::Stream } else { Hold::Flight }
+    if judgement::is_get(&request.method) || fields.listens { Hold::Stream } else { Hold::Flight }
 }
 
 /// Whether a refusal that the head brought about waits for a short body, to repeat its id: the sender is known, and would

@@ -43,7 +43,7 @@ pub(super) fn judge(
     }
     let call = Call::judge(body).map_err(|_| Reject::Envelope)?;
     exchange.asks(&call);
-    let paid = mirrored(letter, &call).map_err(Refusal::from).and_then(|()| bill(exchange, &principal, &call));
+    let paid = mirrored(letter, &call).map_err(Refusal::from).and_then(|()| bill(exchange, letter, &principal, &call));
     let tool = call.name().filter(|_| call.method() == Rpc::ToolsCall);
     dress.limits = RateLimit::of(principal.client(), tool, paid.as_ref().err().map(|refusal| refusal.reject));
     let paid = paid.map_err(|refusal| Refusal { id: call.id().map(Into::into), ..refusal })?;
@@ -71,13 +71,19 @@ fn decided(exchange: &mut Exchange, decision: Decision) -> Result<Permit, Reject
 
 /// Has a call permitted, gives it the slot that it should hold, and takes what it costs, last of all: what is refused costs
 /// nothing.
-fn bill(exchange: &mut Exchange, principal: &Principal<'_>, call: &Call<'_>) -> Result<Paid, Refusal> {
+fn bill(exchange: &mut Exchange, letter: &Letter, principal: &Principal<'_>, call: &Call<'_>) -> Result<Paid, Refusal> {
     let permit = decided(exchange, principal.authorize(Some(call)))?;
-    let hold = if call.method() == Rpc::SubscriptionsListen { Hold::Stream } else { Hold::Flight };
+    let streams = is_get(&letter.method) || call.method() == Rpc::SubscriptionsListen;
+    let hold = if streams { Hold::Stream } else { Hold::Flight };
     if exchange.held() != Some(hold) {
         exchange.holds(principal.admit(hold)?);
     }
     Ok(permit.charge(Some(principal), Some(call))?)
+}
+
+/// Whether a stream is asked for, whatever body comes with it. Some backends put a method into capitals.
+pub(super) fn is_get(method: &Method) -> bool {
+    method.as_str().eq_ignore_ascii_case("GET")
 }
 
 /// Headers of revision 2026-07-28 that repeat the body must agree with it.

@@ -247,3 +247,21 @@ async fn and_a_stream_is_one_in_any_case_of_letters() {
         drop((held, exchange));
     }
 }
+
+/// Nor does a body make another thing of it: a backend that streams what a GET asks for does not read one.
+#[tokio::test]
+async fn nor_is_it_another_thing_with_a_body() {
+    for protocol in Protocol::BOTH {
+        let (origin, gateway, key, _) = stage().await;
+        let mut first = gateway.client(protocol).await;
+        let message = Ask::ping().key(&key.secret);
+        let mut ask = message.clone();
+        ask.method = "GET".to_owned();
+        let held = first.open(&ask).await;
+        let exchange = arrived(&origin).await;
+        gateway.client(protocol).await.ask(&ask).await.limits(1);
+        let mut other = gateway.client(protocol).await;
+        assert!(is_free(&origin, &mut other, &message).await, "it holds no slot of requests in flight");
+        drop((held, exchange));
+    }
+}
