@@ -62,10 +62,18 @@ impl Turn {
 
     /// Does `poll` while the client's time is over: a body that still waits for it breaks off.
     pub fn overdue<T>(&self, poll: impl FnOnce() -> T) -> T {
+        /// Also a poll that panics ends: the next body is another client's.
+        struct Over<'a>(&'a Cell<bool>);
+
+        impl Drop for Over<'_> {
+            fn drop(&mut self) {
+                self.0.set(false);
+            }
+        }
+
         self.overdue.set(true);
-        let polled = poll();
-        self.overdue.set(false);
-        polled
+        let _over = Over(&self.overdue);
+        poll()
     }
 
     /// Whether the client's time is over.
@@ -83,5 +91,19 @@ impl Turn {
     #[inline]
     pub fn is_closing(&self) -> bool {
         self.closing.get()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    #[test]
+    fn a_fault_makes_nobody_else_late() {
+        let turn = Turn::new(None);
+        assert!(turn.overdue(|| turn.is_overdue()) && !turn.is_overdue());
+        let polled = catch_unwind(AssertUnwindSafe(|| turn.overdue(|| panic!("a fault"))));
+        assert!(polled.is_err() && !turn.is_overdue());
     }
 }
