@@ -3,7 +3,11 @@
 
 use crate::harness::origin::ok;
 use crate::harness::{Ask, Gateway, Origin, Protocol};
+use gateway::config::Settings;
+use gateway::proxy::target;
+use http::Request;
 use serde_json::Value;
+use std::path::Path;
 
 #[tokio::test]
 async fn nothing_but_the_routes_is_forwarded() {
@@ -64,5 +68,18 @@ async fn other_routes_can_be_set() {
     for target in ["/mcp", "/", "/health"] {
         let sentence = client.ask(&keyed(target)).await.refuses(404, -32004, Value::Null);
         assert_eq!(sentence, "Not found. The MCP endpoint is at /a/mcp and /b.");
+    }
+}
+
+/// A route that the settings take and that every request is refused for would be 400 for ever.
+#[test]
+fn every_route_that_can_be_written_can_be_asked_for() {
+    for byte in b'!'..=b'~' {
+        let route = format!("/a{}b", char::from(byte));
+        let settings = format!("routes.protected = [{}]", toml_edit::Value::from(&*route));
+        let written = Settings::parse(&settings, Path::new("gateway.toml")).is_ok();
+        let asked = Request::get(&*route).body(()).map(|request| request.into_parts().0);
+        let plain = asked.is_ok_and(|request| target::path(&request).is_ok_and(|path| path == route));
+        assert_eq!(written, plain, "{route}");
     }
 }

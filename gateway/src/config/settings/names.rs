@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv6Addr};
 pub(super) const HOST: &str =
     "a list of host names or IP addresses without scheme, port or path, such as \"mcp.example.com\"";
 pub(super) const ORIGIN: &str = "a list of origins, each http(s)://HOST[:PORT] without a path, such as \"https://app.example.com\"; `*` and `null` are not allowed";
-pub(super) const PATH: &str = "a list of plain paths, each beginning with `/`, without query, dot segments, empty segments or `%`, such as \"/mcp\"";
+pub(super) const PATH: &str = "a list of plain paths, each beginning with `/`, of letters, digits and `-_.~+@:,=!`, without empty and dot segments, such as \"/mcp\"";
 pub(super) const TOOL: &str = "a list of tool names of 1 to 128 visible ASCII characters";
 
 /// A host as it is compared: lower case, without a dot at its end; an IPv6 address without brackets. A name may begin
@@ -50,11 +50,12 @@ pub(super) fn origin(text: &str) -> Option<String> {
     })
 }
 
-/// A route's path without the slash at its end.
+/// A route's path without the slash at its end. What may not stand in a request's target may not stand here: nobody could
+/// ask for it.
 pub(super) fn path(text: &str) -> Option<String> {
     let rest = text.strip_prefix('/')?;
     let rest = rest.strip_suffix('/').unwrap_or(rest);
-    let plain = |b: u8| b.is_ascii_graphic() && !matches!(b, b'?' | b'#' | b'%' | b'\\');
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"-_.~+@:,=!".contains(&b);
     let sane = |segment: &str| !matches!(segment, "" | "." | "..") && segment.bytes().all(plain);
     let is_root = text == "/";
     (is_root || rest.split('/').all(sane)).then(|| format!("/{rest}"))
@@ -154,6 +155,7 @@ mod tests {
             ("/a?b", None),
             ("/a#b", None),
             ("/%6dcp", None),
+            ("/mcp;v=1", None),
             ("/a b", None),
             ("/ä", None),
         ] {
