@@ -130,7 +130,6 @@ impl Findings {
         }
     }
 
-    /// Tools that the upstream does not have, if it is known which it has.
     fn audit(&mut self, settings: &Settings, config: &Path) {
         let AuditOutput::File(file) = &settings.audit.output else { return };
         let directory = file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
@@ -140,6 +139,7 @@ impl Findings {
         }
     }
 
+    /// Tools that the upstream does not have, if it is known which it has.
     fn tools(&mut self, file: &Path, whose: &str, role: &Role, known: &[String]) {
         if known.is_empty() {
             return;
