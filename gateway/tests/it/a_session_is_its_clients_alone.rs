@@ -33,7 +33,7 @@ async fn whatever_it_may_call() {
     let origin = origin().await;
     let (other, bound) = (Key::new(), Key::new());
     let setup = Gateway::before(&origin).client("other", "tools = \"all\"", &[&other]);
-    let gateway = setup.client("bound", "tools = [\"get_alerts\"]", &[&bound]).start().await;
+    let mut gateway = setup.client("bound", "tools = [\"get_alerts\"]", &[&bound]).start().await;
     for protocol in Protocol::BOTH {
         let mut client = gateway.client(protocol).await;
         for (mine, theirs) in [(gateway.key(), &other), (&bound, gateway.key()), (&other, &bound)] {
@@ -73,6 +73,7 @@ async fn whatever_it_may_call() {
     let refused = gateway.audit.since(0, unknown);
     assert_eq!(refused.len(), 2 * 3 * 21);
     assert!(refused.iter().all(|line| line["status"] == 404 && line["client"].is_string()), "{refused:?}");
+    gateway.kill(); // then all that it has said is there
     let warned =
         gateway.log.since(0, |line| line["message"].as_str().is_some_and(|m| m.contains("session_secret_file")));
     assert_eq!(warned.len(), 1, "once: {warned:?}");
@@ -99,7 +100,8 @@ async fn on_every_replica_that_has_the_secret() {
     gateways[0].restart().await;
     let [ask, ..] = within_session(gateways[0].key(), session);
     gateways[0].http1().await.ask(&ask).await.with(200);
-    for gateway in &gateways[..2] {
+    for gateway in &mut gateways[..2] {
+        gateway.kill();
         assert!(!gateway.log.text().contains("session_secret_file"), "nothing is to be said");
         assert!(!gateway.log.text().contains(SECRET.trim()));
     }
