@@ -1,6 +1,7 @@
 //! An h2 client that sends frames only to make the gateway work is told to go (GOAWAY, ENHANCE_YOUR_CALM), and nobody else
 //! notices: streams that are opened and reset (CVE-2023-44487), resets that the client provokes (CVE-2025-8671), headers
-//! without end (VU#421664), PING, SETTINGS and PRIORITY (CVE-2019-9512, -9515, -9513), data in crumbs (CVE-2019-9518).
+//! without end (VU#421664), PING, SETTINGS and PRIORITY (CVE-2019-9512, -9515, -9513), windows that widen for nothing,
+//! data in crumbs (CVE-2019-9518).
 
 use crate::harness::origin::ok;
 use crate::harness::raw2::{
@@ -104,6 +105,57 @@ async fn pings() {
 #[tokio::test]
 async fn priorities() {
     flood("max_control_frames", |n| frame(PRIORITY, 0, stream(n), &[0, 0, 0, 0, 1])).await;
+}
+
+#[tokio::test]
+async fn windows_of_the_connection() {
+    flood("max_control_frames", |_| frame(WINDOW_UPDATE, 0, 0, &[0, 0, 0, 1])).await;
+}
+
+#[tokio::test]
+async fn windows_of_a_stream() {
+    flood("max_control_frames", |n| match n {
+        0 => frame(HEADERS, END_HEADERS, 1, &block(&request("POST", "/mcp"))),
+        _ => frame(WINDOW_UPDATE, 0, 1, &[0, 0, 0, 1]),
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn windows_are_widened_as_often_as_something_was_read() {
+    // one byte an event, and two frames for each, as often as there are events
+    let origin = Origin::start().await;
+    let settings = "workers = 1\n[limits]\nmax_control_frames = 1";
+    let gateway = Gateway::before(&origin).settings(settings).start().await;
+    let mut raw = gateway.raw2().await;
+    let mut fields = request("GET", "/mcp");
+    fields.push(("x-api-key", &gateway.key().secret));
+    raw.offer(&frame(HEADERS, END_STREAM | END_HEADERS, 1, &block(&fields))).await;
+    let mut exchange = origin.next().await;
+    exchange.stream().await;
+    for _ in 0..200 {
+        exchange.chunk("\n").await;
+        loop {
+            let frame = raw.next().await.expect("an event");
+            assert!(![RST_STREAM, crate::harness::raw2::GOAWAY].contains(&frame.kind), "{frame:?}");
+            if frame.kind == DATA {
+                break;
+            }
+        }
+        for stream in [0, 1] {
+            assert!(raw.offer(&frame(WINDOW_UPDATE, 0, stream, &[0, 0, 0, 1])).await);
+        }
+    }
+    assert_eq!(gateway.hits("max_control_frames").await, 0.0);
+}
+
+#[tokio::test]
+async fn trailers() {
+    flood("max_control_frames", |n| match n {
+        0 => frame(HEADERS, END_HEADERS, 1, &block(&request("POST", "/mcp"))),
+        _ => frame(HEADERS, END_HEADERS, 1, &block(&[("x", "y")])),
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 //!
 //! The h2 library answers each of them at once and never tires of it: a client that opens streams and resets them, or sends
 //! PING, SETTINGS or PRIORITY without end, makes the gateway work for nothing (CVE-2023-44487, CVE-2019-9512, CVE-2019-9515).
+//! So it does with more WINDOW_UPDATE than there is data to take, and more trailers than there are streams to end.
 //! What it does bound itself are headers without end, resets of streams that nobody took yet and those that a client provokes.
 
 use crate::clock::{Clock, Tick};
@@ -15,6 +16,10 @@ const HEAD: usize = 9;
 const COST: u32 = 10;
 /// For how many ticks the budget fills up when no frame comes: ten seconds.
 const FULL: u32 = 100;
+/// What must have been written for one WINDOW_UPDATE, in bytes, so that clients may send two for each frame of data, for its
+/// stream and for the connection, however short it is; and how much of it is remembered.
+const WRITTEN: u32 = 4;
+const REMEMBERED: u32 = 1 << 20;
 
 const DATA: u8 = 0x0;
 const HEADERS: u8 = 0x1;
@@ -35,6 +40,11 @@ pub(super) struct Frames {
     /// How many frames and whole header blocks there were, and how many of them opened a stream.
     whole: u32,
     opened: u32,
+    /// The last stream that was opened, and how many of all may still have trailers.
+    last: u32,
+    untrailed: u32,
+    /// Bytes that were written and that no WINDOW_UPDATE was sent for.
+    written: u32,
     budget: u32,
     rate: u32,
     filled: Tick,
@@ -55,6 +65,9 @@ impl Frames {
             open: false,
             whole: 0,
             opened: 0,
+            last: 0,
+            untrailed: 0,
+            written: 0,
             budget,
             rate,
             filled: now,
@@ -103,7 +116,7 @@ impl Frames {
             return false;
         }
         self.have = 0;
-        let [_, _, _, kind, flags, ..] = self.head;
+        let [_, _, _, kind, flags, ref stream @ ..] = self.head;
         if matches!(kind, HEADERS | CONTINUATION) {
             self.open = flags & END_HEADERS == 0;
             self.opened = self.opened.wrapping_add(u32::from(kind == HEADERS));
@@ -111,8 +124,28 @@ impl Frames {
         if !self.open {
             self.whole = self.whole.wrapping_add(1);
         }
-        let asks = matches!(kind, DATA | HEADERS | CONTINUATION | WINDOW_UPDATE);
+        let asks = match kind {
+            DATA | CONTINUATION => true,
+            HEADERS => self.opens(u32::from_be_bytes(*stream)) || take(&mut self.untrailed, 1),
+            WINDOW_UPDATE => take(&mut self.written, WRITTEN),
+            _ => false,
+        };
         !asks && !self.spend(clock)
+    }
+
+    /// Whether HEADERS on this stream open it; else they are its trailers.
+    fn opens(&mut self, stream: u32) -> bool {
+        let opens = stream > self.last;
+        if opens {
+            self.last = stream;
+            self.untrailed = self.untrailed.saturating_add(1);
+        }
+        opens
+    }
+
+    /// So many bytes were written to the client.
+    pub(super) fn wrote(&mut self, bytes: usize) {
+        self.written = self.written.saturating_add(u32::try_from(bytes).unwrap_or(u32::MAX)).min(REMEMBERED);
     }
 
     /// Counts a frame that asks for nothing; false if it may not come.
@@ -160,6 +193,13 @@ impl Frames {
     }
 }
 
+/// Takes `n` from what there is, if it is there.
+fn take(of: &mut u32, n: u32) -> bool {
+    let left = of.checked_sub(n);
+    *of = left.unwrap_or(*of);
+    left.is_some()
+}
+
 /// How many times the largest header list the library bears before it ends the connection.
 const BORNE: u32 = 4;
 /// `accept-encoding: gzip, deflate` by its place in HPACK's static table, and what it counts (RFC 7541, section 4.1).
@@ -194,10 +234,13 @@ mod tests {
             kinds in prop::collection::vec((0u8..12, 0usize..30), 1..60),
         ) {
             let rate = 1;
-            let (mut stream, mut counted, mut end) = (preface(), 0, None);
+            let (mut stream, mut counted, mut opened, mut end) = (preface(), 0, 0, None);
             for (kind, length) in kinds {
                 stream.extend(frame(kind, END_HEADERS, length));
-                counted += u32::from(!matches!(kind, DATA | HEADERS | CONTINUATION | WINDOW_UPDATE));
+                // all are of one stream, which opens and has trailers once; nothing was written to widen a window for
+                opened += u32::from(kind == HEADERS);
+                let asks = matches!(kind, DATA | CONTINUATION) || kind == HEADERS && opened <= 2;
+                counted += u32::from(!asks);
                 if counted > rate * FULL / COST {
                     end.get_or_insert(stream.len());
                 }
@@ -238,6 +281,27 @@ mod tests {
         assert_eq!(pass(&frame(DATA, 0, 5)[..11]), None);
         assert_eq!(pass(&[0; 3]), None);
         assert!(pass(&frame(HEADERS, END_HEADERS, 5)[..11]).is_some_and(|other| other != one));
+    }
+
+    #[test]
+    fn windows_widen_twice_for_each_frame_that_was_written_and_streams_have_trailers_once() {
+        let clock = Clock::new();
+        let mut frames = Frames::new(1, 1000, clock.now());
+        let mut passes = |written, bytes: &[u8]| {
+            frames.wrote(written);
+            frames.pass(bytes, &clock).is_none()
+        };
+        assert!(passes(0, &preface()));
+        for _ in 0..1000 {
+            assert!(passes(HEAD + 1, &frame(WINDOW_UPDATE, 0, 4).repeat(2)));
+        }
+        let mut opened = frame(HEADERS, END_HEADERS, 3);
+        for stream in 0..1000u32 {
+            opened[5..9].copy_from_slice(&(2 * stream + 1).to_be_bytes());
+            assert!(passes(0, &opened.repeat(2)));
+        }
+        assert!(passes(0, &opened.repeat(10)), "ten are borne");
+        assert!(!passes(0, &opened));
     }
 
     #[test]

@@ -52,6 +52,13 @@ impl<S> Line<S> {
         }
         polled
     }
+
+    fn wrote_bytes(&mut self, polled: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        if let (Some(h2), Poll::Ready(Ok(bytes))) = (self.h2.as_deref_mut(), &polled) {
+            h2.0.wrote(*bytes);
+        }
+        self.wrote(polled)
+    }
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for Line<S> {
@@ -86,7 +93,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Line<S> {
 impl<S: AsyncWrite + Unpin> AsyncWrite for Line<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let polled = Pin::new(&mut self.io).poll_write(cx, bytes);
-        self.wrote(polled)
+        self.wrote_bytes(polled)
     }
 
     fn poll_write_vectored(
@@ -95,7 +102,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Line<S> {
         bytes: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let polled = Pin::new(&mut self.io).poll_write_vectored(cx, bytes);
-        self.wrote(polled)
+        self.wrote_bytes(polled)
     }
 
     fn is_write_vectored(&self) -> bool {
