@@ -42,6 +42,8 @@ pub struct WorkerMeters {
     pub streams: StreamMeters,
     /// Connections that are open now.
     pub connections_open: Tally,
+    /// Streams of h2 connections that are open now, each of which is a task.
+    pub h2_streams_open: Tally,
     /// TLS handshakes.
     pub handshakes: Handshakes,
     /// Heads that hyper refused before there was a request.
@@ -94,6 +96,7 @@ impl Default for WorkerMeters {
             upstream_cuts: Tally::default(),
             streams: StreamMeters::default(),
             connections_open: Tally::default(),
+            h2_streams_open: Tally::default(),
             handshakes: Handshakes::default(),
             heads_refused: Tally::default(),
             in_flight: Tally::default(),

@@ -120,9 +120,12 @@ async fn open_streams_are_gauged() {
     third.send(ok("\"no stream\"")).await;
     three.reply().await.with(200);
     assert_eq!(open().await, Some(2.0));
+    let of_h2 = || gateway.metric("gateway_h2_streams_open");
+    assert_eq!(of_h2().await, Some(1.0));
     stream.reset();
     second.closed().await;
     eventually("one is left", async || (open().await == Some(1.0)).then_some(())).await;
+    eventually("it was that of h2", async || (of_h2().await == Some(0.0)).then_some(())).await;
     first.send("0\r\n\r\n").await;
     assert_eq!(one.piece().await, Piece::End);
     eventually("none is left", async || (open().await == Some(0.0)).then_some(())).await;

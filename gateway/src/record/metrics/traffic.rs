@@ -59,7 +59,7 @@ impl Metrics {
         ]
     }
 
-    pub(super) fn connections(&self) -> [MetricFamily; 3] {
+    pub(super) fn connections(&self) -> [MetricFamily; 4] {
         let mut handshakes: BTreeMap<[&str; 3], u64> = BTreeMap::new();
         for (labels, count) in self.workers.iter().flat_map(|worker| worker.handshakes.iter()) {
             *handshakes.entry(labels).or_default() += count;
@@ -72,6 +72,11 @@ impl Metrics {
                 "gateway_connections_open",
                 "Client connections that are open now.",
                 [gauge(&[], self.sum(|worker| worker.connections_open.get()))],
+            ),
+            gauges(
+                "gateway_h2_streams_open",
+                "Streams of h2 connections that are open now.",
+                [gauge(&[], self.sum(|worker| worker.h2_streams_open.get()))],
             ),
             counters(
                 "gateway_tls_handshakes_total",

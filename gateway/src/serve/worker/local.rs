@@ -28,6 +28,7 @@ where
 {
     fn execute(&self, future: F) {
         let (watch, patience) = (Watch::default(), Patience::default());
+        self.0.gateway.recorder.meters().h2_streams_open.add(1);
         spawn_local(Task { future, watch, patience, care: self.0.clone() });
     }
 }
@@ -40,6 +41,12 @@ pin_project! {
         watch: Watch,
         patience: Patience,
         care: Rc<Care>,
+    }
+
+    impl<F> PinnedDrop for Task<F> {
+        fn drop(this: Pin<&mut Self>) {
+            this.care.gateway.recorder.meters().h2_streams_open.sub(1);
+        }
     }
 }
 
