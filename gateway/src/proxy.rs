@@ -45,7 +45,7 @@ use http::{Method, Request, Response, Version};
 use http_body::Body as _;
 use hyper::body::Incoming;
 use letter::Letter;
-use origin::Origins;
+use origin::{Origins, cors};
 use refusal::Refusal;
 use reply::{Relay, ReplyBody, Source};
 use routes::{Route, Routes};
@@ -93,8 +93,8 @@ pub struct Gateway {
 enum Onward {
     /// Something may be asked of the upstream.
     Letter(Letter),
-    /// A browser is told what it may send.
-    Preflight,
+    /// A browser is told which fields it may send.
+    Preflight(HeaderValue),
 }
 
 impl Gateway {
@@ -132,7 +132,7 @@ impl Gateway {
             Err(refusal) if (many_streams || echoes(&refusal)) && !body.is_end_stream() => {
                 Answer::later(Delivery::refusal(self, exchange, dress, refusal, body))
             }
-            Ok(Onward::Preflight) => Answer::now(preflight(exchange, dress)),
+            Ok(Onward::Preflight(fields)) => Answer::now(preflight(exchange, dress, fields)),
             Err(refusal) => {
                 let mut response = refuse(&refusal, exchange, dress);
                 if !many_streams && refusal.reject.ends_connection() {
@@ -167,7 +167,7 @@ impl Gateway {
         origins.host(&request.uri, fields.host)?;
         dress.page = origins.page(fields.origin)?;
         if dress.page.is_some() && fields.asks_method && request.method == Method::OPTIONS {
-            return Ok(Onward::Preflight);
+            return Ok(Onward::Preflight(cors::allowed(&request.headers)));
         }
         let route = self.routes.find(path);
         exchange.routed(route.number());

@@ -36,12 +36,12 @@ impl Dress {
     }
 }
 
-/// The answer to a browser that asks what it may send.
-pub(super) fn preflight(mut exchange: Exchange, dress: Dress) -> Response<ReplyBody> {
+/// The answer to a browser that asks what it may send: these fields.
+pub(super) fn preflight(mut exchange: Exchange, dress: Dress, fields: HeaderValue) -> Response<ReplyBody> {
     exchange.answered(StatusCode::NO_CONTENT);
     let mut response = Response::new(ReplyBody::Whole(Bytes::new()));
     *response.status_mut() = StatusCode::NO_CONTENT;
-    cors::preflight(response.headers_mut());
+    cors::preflight(response.headers_mut(), fields);
     dress.on(&mut response);
     response
 }

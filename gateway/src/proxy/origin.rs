@@ -87,14 +87,29 @@ fn without_port(host: &[u8]) -> Option<&[u8]> {
 pub mod cors {
     use super::{HeaderMap, HeaderValue, header};
 
+    const ALLOWED: &str = "content-type, accept, x-api-key, mcp-protocol-version, mcp-session-id, last-event-id, mcp-method, \
+                           mcp-name, traceparent, tracestate";
+    /// What begins the names that a tool's author gives (MCP 2026-07-28, transports, "Custom Headers").
+    const PARAM: &str = "mcp-param-";
+
+    /// Which fields a page may send: those of the protocol, and of those that it asks for the ones that only its tools know.
+    pub fn allowed(asked: &HeaderMap) -> HeaderValue {
+        let lines = asked.get_all(header::ACCESS_CONTROL_REQUEST_HEADERS).iter().filter_map(|line| line.to_str().ok());
+        let is_token = |name: &str| name.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b));
+        let params = lines.flat_map(|line| line.split(',')).map(str::trim).filter(|name| {
+            let begin = name.get(..PARAM.len());
+            begin.is_some_and(|begin| begin.eq_ignore_ascii_case(PARAM)) && is_token(name)
+        });
+        let all = std::iter::once(ALLOWED).chain(params).collect::<Vec<_>>().join(", ");
+        HeaderValue::try_from(all).unwrap_or(HeaderValue::from_static(ALLOWED))
+    }
+
     /// What a page may send.
-    pub fn preflight(headers: &mut HeaderMap) {
+    pub fn preflight(headers: &mut HeaderMap, fields: HeaderValue) {
         const METHODS: HeaderValue = HeaderValue::from_static("GET, POST, DELETE");
-        const ALLOWED: &str = "content-type, accept, x-api-key, mcp-protocol-version, mcp-session-id, last-event-id, mcp-method, \
-                               mcp-name, traceparent, tracestate";
         const HOUR: HeaderValue = HeaderValue::from_static("3600");
         headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, METHODS);
-        headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static(ALLOWED));
+        headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, fields);
         headers.insert(header::ACCESS_CONTROL_MAX_AGE, HOUR);
     }
 
@@ -114,6 +129,23 @@ mod tests {
         let mut sole = Sole::Absent;
         values.iter().for_each(|value| sole.add(value.as_bytes()));
         sole
+    }
+
+    #[test]
+    fn of_what_a_page_asks_for_only_the_parameters_of_tools_are_added() {
+        let of = |lines: &[&'static str]| {
+            let mut asked = HeaderMap::new();
+            let lines =
+                lines.iter().map(|line| (header::ACCESS_CONTROL_REQUEST_HEADERS, HeaderValue::from_static(line)));
+            asked.extend(lines);
+            cors::allowed(&asked).to_str().unwrap().split_once("tracestate").unwrap().1.to_owned()
+        };
+        assert_eq!(of(&[]), "");
+        assert_eq!(
+            of(&["content-type, mcp-param-region,x-client-id", "Mcp-Param-A.b"]),
+            ", mcp-param-region, Mcp-Param-A.b"
+        );
+        assert_eq!(of(&["mcp-param, mcp-param-a b, xmcp-param-a, mcp-param-(, *"]), "");
     }
 
     fn host(uri: &'static str, hosts: &[&str]) -> Result<(), Reject> {

@@ -89,9 +89,10 @@ async fn no_page_is_allowed_unless_it_is_listed() {
 }
 
 fn preflight() -> Ask {
-    Ask::new("OPTIONS", "/mcp")
-        .field("Access-Control-Request-Method", "POST")
-        .field("Access-Control-Request-Headers", "content-type,mcp-protocol-version,x-api-key")
+    Ask::new("OPTIONS", "/mcp").field("Access-Control-Request-Method", "POST").field(
+        "Access-Control-Request-Headers",
+        "content-type,mcp-param-region,mcp-protocol-version,x-api-key,x-client-id",
+    )
 }
 
 /// What a page may read, which it may only if it is told so on this very reply.
@@ -125,9 +126,11 @@ async fn a_listed_page_may_ask_and_read_every_reply() {
             "last-event-id",
             "mcp-method",
             "mcp-name",
+            "mcp-param-region", // which only the tool knows
         ] {
             assert!(allowed.contains(&name), "{name}: {allowed:?}");
         }
+        assert!(!allowed.contains(&"x-client-id") && !allowed.contains(&"*"), "{allowed:?}");
         let methods = answer.fields.one("access-control-allow-methods").unwrap();
         for method in ["GET", "POST", "DELETE"] {
             assert!(methods.split(", ").any(|allowed| allowed == method), "{methods}");
