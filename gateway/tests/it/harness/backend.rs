@@ -32,6 +32,11 @@ impl Backend {
         Self { address, stop, served }
     }
 
+    /// Where it listens.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// Stops it; gives the address, at which nobody listens any more.
     pub(crate) async fn stop(self) -> SocketAddr {
         let _ = self.stop.send(());
