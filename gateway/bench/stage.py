@@ -145,11 +145,16 @@ class Stage:
 
     def load(self, mode, port, pids=(), *arguments):
         """Runs the load generator; gives its report, or raises what it complained of."""
-        command = [self.generator, mode, "--connect", f"127.0.0.1:{port}", "--ca", self.certs / "ca.pem"]
-        command += ["--keys", self.certs / "keys.txt", *arguments]
-        if pids:
-            command += ["--pids", ",".join(map(str, pids))]
-        process = self.start(self.load_core, command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        return self.ended(self.begin(mode, port, *arguments, *(["--pids", ",".join(map(str, pids))] if pids else [])))
+
+    def begin(self, mode, port, *arguments, keys="keys.txt", wrapper=()):
+        """Starts the load generator, with keys from this file."""
+        command = [*wrapper, self.generator, mode, "--connect", f"127.0.0.1:{port}", "--ca", self.certs / "ca.pem"]
+        command += ["--keys", self.certs / keys, *arguments]
+        return self.start(self.load_core, command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    def ended(self, process):
+        """Its report, once it has ended, or what it complained of."""
         printed, complaint = process.communicate(timeout=300)
         self.processes.remove(process)
         if process.returncode:

@@ -101,6 +101,9 @@ struct Load {
     /// Show a key that nobody has, and expect 401
     #[arg(long)]
     wrong_key: bool,
+    /// Status that calls are answered with, instead of 200, or of 401 for a wrong key
+    #[arg(long)]
+    status: Option<u16>,
     /// HTTP/2 instead of HTTP/1.1
     #[arg(long)]
     http2: bool,
@@ -148,7 +151,7 @@ impl Load {
     }
 
     fn expected(&self) -> u16 {
-        if self.wrong_key { 401 } else { 200 }
+        self.status.unwrap_or(if self.wrong_key { 401 } else { 200 })
     }
 }
 
