@@ -8,6 +8,7 @@ mod line;
 mod local;
 mod patience;
 mod search;
+mod tls;
 mod vigil;
 
 use super::listener::Sockets;
@@ -42,7 +43,7 @@ const RESETS: usize = 100;
 pub(super) const WINDOW: u32 = 65_535;
 /// Bytes of a reply that wait in an h2 stream when the next piece is taken.
 pub(super) const BUFFERED: u64 = 512;
-/// Bytes of TLS records that wait to be written.
+/// Bytes that wait to be written as TLS records.
 pub(super) const RECORDS: u64 = 64 * 1024;
 /// What part of `max_held` a list may be at most: it is held several times while it is cut down.
 const LIST: u64 = 5;
@@ -100,6 +101,8 @@ struct Worker {
     gateway: Rc<Gateway>,
     clock: Clock,
     times: Times,
+    /// What its TLS connections read and write through.
+    buffers: Rc<tls::Buffers>,
     /// Largest header list over h2, in bytes as RFC 9113, section 6.5.2 counts them. One that is larger is answered with
     /// 431; one of more than four times that ends the connection.
     header_list: u32,
@@ -166,8 +169,9 @@ impl Worker {
             .max_header_list_size(header_list)
             .max_pending_accept_reset_streams(RESETS)
             .max_local_error_reset_streams(RESETS);
+        let buffers = Rc::new(tls::Buffers::new());
         let (leaving, finishing, open, closed) = Default::default();
-        Ok(Self { shared, gateway, clock, times, header_list, leaving, finishing, open, closed, http1, http2 })
+        Ok(Self { shared, gateway, clock, times, buffers, header_list, leaving, finishing, open, closed, http1, http2 })
     }
 
     /// Wakes all tasks that wait on the clock, so that they look at the world again.

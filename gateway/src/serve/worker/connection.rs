@@ -1,12 +1,13 @@
 //! One connection, from the handshake to its end.
 
+use super::Worker;
 use super::accept::Open;
 use super::farewell::Farewell;
 use super::frames::Frames;
 use super::line::{Line, Seen};
 use super::patience::Verdict;
+use super::tls::Tls;
 use super::vigil::Vigil;
-use super::{RECORDS, Worker};
 use crate::proxy::Door;
 use crate::proxy::ward::Watch;
 use crate::record::{Limit, tls_version};
@@ -22,7 +23,6 @@ use std::sync::Arc;
 use std::task::Poll;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
-use tokio_rustls::TlsAcceptor;
 use tracing::debug;
 
 pub(super) async fn connection(open: Open, socket: TcpStream, peer: SocketAddr, secure: bool) {
@@ -31,39 +31,37 @@ pub(super) async fn connection(open: Open, socket: TcpStream, peer: SocketAddr, 
         return debug!(%peer, %cause, "a connection broke");
     }
     if !secure {
-        return http1(worker, socket, Rc::new(Door::new(peer, None, open.surplus))).await;
+        return http1(worker, socket, Rc::default(), Rc::new(Door::new(peer, None, open.surplus))).await;
     }
     // boxed: the largest of the three would else be what each of them holds for as long as the connection
     let handshake = Box::pin(handshake(worker.shared.tls.load().server.clone(), socket, worker));
-    let mut stream = match handshake.await {
+    let stream = match handshake.await {
         Ok(stream) => stream,
         Err(cause) => return debug!(%peer, %cause, "no TLS handshake"),
     };
-    stream.get_mut().1.set_buffer_limit(Some(RECORDS as usize));
-    let tls = stream.get_ref().1;
+    let tls = stream.state();
     let door = Rc::new(Door::new(peer, Some(tls_version(tls.protocol_version())), open.surplus));
     if tls.alpn_protocol() == Some(b"h2") {
         Box::pin(http2(worker, stream, door)).await;
     } else {
-        Box::pin(http1(worker, stream, door)).await;
+        let seen = stream.seen().clone();
+        Box::pin(http1(worker, stream, seen, door)).await;
     }
 }
-
-type Tls = tokio_rustls::server::TlsStream<TcpStream>;
 
 async fn handshake(server: Arc<ServerConfig>, socket: TcpStream, worker: &Worker) -> io::Result<Tls> {
     let mut deadline = worker.clock.deadline();
     deadline.arm(worker.shared.limits.handshake_timeout);
-    let mut accepting = pin!(TlsAcceptor::from(server).accept(socket));
-    let shaken = poll_fn(|cx| match accepting.as_mut().poll(cx) {
+    let mut tls = Tls::new(server, socket, &worker.buffers)?;
+    let shaken = poll_fn(|cx| match tls.poll_handshake(cx) {
         Poll::Pending => deadline.poll(cx).map(|()| Err(io::ErrorKind::TimedOut.into())),
         ready => ready,
     });
     let shaken = shaken.await;
     let handshakes = &worker.gateway.recorder.meters().handshakes;
     match &shaken {
-        Ok(stream) => {
-            let tls = stream.get_ref().1;
+        Ok(()) => {
+            let tls = tls.state();
             handshakes.count(tls.protocol_version(), tls.negotiated_key_exchange_group().map(|group| group.name()));
         }
         Err(cause) if cause.kind() == io::ErrorKind::TimedOut => {
@@ -72,11 +70,15 @@ async fn handshake(server: Arc<ServerConfig>, socket: TcpStream, worker: &Worker
         }
         Err(_) => handshakes.failed.add(1),
     }
-    shaken
+    shaken.map(|()| tls)
 }
 
-async fn http1<S: AsyncRead + AsyncWrite + Unpin + 'static>(worker: &Rc<Worker>, stream: S, door: Rc<Door>) {
-    let seen = Rc::new(Seen::default());
+async fn http1<S: AsyncRead + AsyncWrite + Unpin + 'static>(
+    worker: &Rc<Worker>,
+    stream: S,
+    seen: Rc<Seen>,
+    door: Rc<Door>,
+) {
     let line = TokioIo::new(Line::http1(stream, &seen));
     let (gateway, at, leaving) = (worker.gateway.clone(), door.clone(), worker.clone());
     let service = service_fn(move |request| {
@@ -89,7 +91,7 @@ async fn http1<S: AsyncRead + AsyncWrite + Unpin + 'static>(worker: &Rc<Worker>,
 }
 
 async fn http2(worker: &Rc<Worker>, stream: Tls, door: Rc<Door>) {
-    let seen = Rc::new(Seen::default());
+    let seen = stream.seen().clone();
     let frames = Frames::new(worker.shared.limits.max_control_frames, worker.header_list, worker.clock.now());
     let line = TokioIo::new(Line::http2(stream, &seen, frames, &worker.clock));
     let (gateway, at) = (worker.gateway.clone(), door.clone());
