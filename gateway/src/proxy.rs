@@ -8,6 +8,7 @@ mod dress;
 pub mod fields;
 pub mod forwarded;
 pub mod headers;
+pub mod hush;
 mod judgement;
 mod letter;
 mod media;

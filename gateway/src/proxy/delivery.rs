@@ -2,6 +2,7 @@
 
 use super::asked::{Asked, Whole};
 use super::dress::{Dress, refuse};
+use super::hush::hushed;
 use super::judgement::judge;
 use super::letter::Letter;
 use super::refusal::Refusal;
@@ -174,7 +175,10 @@ impl Reading {
             self.whole.expect(length.unwrap_or_default(), stock)?;
         }
         loop {
-            let polled = Pin::new(&mut *body).poll_frame(cx);
+            let (polled, woken) = hushed(|| Pin::new(&mut *body).poll_frame(cx));
+            if woken && !body.is_end_stream() {
+                cx.waker().wake_by_ref(); // to read on
+            }
             turn.waits(if polled.is_pending() { Wait::Upload(self.whole.len()) } else { Wait::Other });
             if polled.is_pending() && turn.is_overdue() {
                 return Poll::Ready(Err(Reject::BodyIncomplete));

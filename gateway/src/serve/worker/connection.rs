@@ -9,6 +9,7 @@ use super::patience::Verdict;
 use super::tls::Tls;
 use super::vigil::Vigil;
 use crate::proxy::Door;
+use crate::proxy::hush::Belled;
 use crate::proxy::ward::Watch;
 use crate::record::{Limit, tls_version};
 use hyper::service::service_fn;
@@ -87,7 +88,7 @@ async fn http1<S: AsyncRead + AsyncWrite + Unpin + 'static>(
     });
     let served = worker.http1.serve_connection(line, service);
     let vigil = Vigil::new(worker, &door, seen, false);
-    serve(worker, vigil, pin!(served), |served| served.graceful_shutdown()).await;
+    serve(worker, vigil, pin!(Belled::new(served)), |belled| belled.served().graceful_shutdown()).await;
 }
 
 async fn http2(worker: &Rc<Worker>, stream: Tls, door: Rc<Door>) {
