@@ -119,6 +119,10 @@ pub struct Relay {
     hinted: bool,
     /// When something of an event stream passed last.
     spoke: Tick,
+    /// The turn in which nothing more was there. hyper asks again in the same one, before it lets anything else happen.
+    idle: u64,
+    /// The call of the clock after which it began to wait again.
+    waiting: u32,
     /// Held for as long as this is: what the sending task knows it by.
     _ward: Option<Rc<Ward>>,
 }
@@ -148,12 +152,28 @@ impl Relay {
             deadline.arm_for(keep_alive);
         }
         let spoke = deadline.clock().now();
-        let (grace, hinted) = (false, false);
-        let relay = Self { body, exchange, deadline, turn, boundary, open_ended, grace, hinted, spoke, _ward: ward };
+        let (grace, hinted, idle, waiting) = Default::default();
+        let relay = Self {
+            body,
+            exchange,
+            deadline,
+            turn,
+            boundary,
+            open_ended,
+            grace,
+            hinted,
+            spoke,
+            idle,
+            waiting,
+            _ward: ward,
+        };
         Box::write(Box::new_uninit(), relay) // in its place at once
     }
 
     fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
+        if self.idle == self.turn.number() {
+            return Poll::Pending;
+        }
         if let Some(end) = self.must_end()
             && let Poll::Ready(over) = self.poll_over(cx)
         {
@@ -180,10 +200,11 @@ impl Relay {
             Poll::Ready(Some(Err(broken))) => self.breaks(broken),
             Poll::Pending => {
                 self.turn.waits(Wait::Other);
-                if self.deadline.poll(cx).is_ready() && self.is_silent(cx) {
+                if self.is_over(cx) && self.is_silent(cx) {
                     self.turn.waits(Wait::Reader);
                     return Poll::Ready(Some(Ok(Frame::data(COMMENT))));
                 }
+                self.idle = self.turn.number();
             }
         }
         polled
@@ -217,6 +238,16 @@ impl Relay {
             Some(_) => Some(End::LeaseEnded),
             None => self.turn.is_closing().then_some(End::Drained),
         }
+    }
+
+    /// Whether the deadline has passed. Whoever waits for it is known to the clock until then, or until the next call.
+    fn is_over(&mut self, cx: &mut Context<'_>) -> bool {
+        let calls = self.deadline.clock().calls();
+        if self.waiting == calls && !self.deadline.has_passed() {
+            return false;
+        }
+        self.waiting = calls;
+        self.deadline.poll(cx).is_ready()
     }
 
     /// The deadline of a stream that is kept alive has passed: whether nothing did meanwhile, and it stands where a comment

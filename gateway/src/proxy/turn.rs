@@ -26,6 +26,7 @@ pub enum Wait {
 
 /// One worker's turn.
 pub struct Turn {
+    number: Cell<u64>,
     wait: Cell<Wait>,
     overdue: Cell<bool>,
     closing: Cell<bool>,
@@ -38,14 +39,21 @@ pub struct Turn {
 impl Turn {
     /// For a worker whose event streams are kept alive like this.
     pub fn new(keep_alive: Option<Ticks>) -> Self {
-        let (wait, overdue, closing) = Default::default();
-        Self { wait, overdue, closing, keep_alive, handover: Handover::default() }
+        let (number, wait, overdue, closing) = Default::default();
+        Self { number, wait, overdue, closing, keep_alive, handover: Handover::default() }
     }
 
     /// Another task is polled.
     #[inline]
     pub fn begin(&self) {
+        self.number.set(self.number.get() + 1);
         self.wait.set(Wait::AsBefore);
+    }
+
+    /// The turn that is taken, by its number, which is never 0.
+    #[inline]
+    pub fn number(&self) -> u64 {
+        self.number.get()
     }
 
     /// What the task waits for that was polled.
