@@ -66,9 +66,9 @@ impl Lines {
     #[inline]
     pub(super) fn next(&mut self, chunk: &[u8], from: usize) -> Option<(Line, usize)> {
         let rest = chunk.get(from..).unwrap_or_default();
-        // A blank line is too short for a search.
-        let length = match rest.first() {
-            Some(b'\n' | b'\r') => Some(0),
+        // A blank line is too short for a search, and so is nothing.
+        let length = match rest.first()? {
+            b'\n' | b'\r' => Some(0),
             _ => memchr2(b'\n', b'\r', rest),
         };
         let Some(length) = length else {
