@@ -1,5 +1,5 @@
-//! A keys file as somebody wrote it: what is read can be taken up and says the same when it is read again, and what is
-//! refused is refused with a sentence that begins with the file and quotes no digest.
+//! A keys file as somebody wrote it: what is read can be taken up, with all its keys, and what is refused is refused with a
+//! sentence that begins with the file.
 #![no_main]
 
 use gateway::access::Access;
@@ -21,7 +21,6 @@ fuzz_target!(|text: &str| {
         Err(error) => {
             let sentence = error.to_string();
             assert!(sentence.starts_with("keys.toml"), "{sentence}");
-            assert!(!sentence.contains("sha256:") || sentence.contains("sha256:<"), "{sentence}");
         }
     }
 });
