@@ -256,8 +256,9 @@ async def main():
             print(await client.call_tool("get_alerts", {"state": "CA"}))
 asyncio.run(main())'
 
-# Claude Code
-claude mcp add --transport http weather $url --header "X-API-Key: \$(cat $directory/api-key)"
+# Claude Code, which keeps the name of the variable, not the key
+export API_KEY="\$(cat $directory/api-key)"
+claude mcp add --transport http weather $url --header 'X-API-Key: \${API_KEY}'
 NODE_EXTRA_CA_CERTS="\$PWD/$directory/ca.pem" claude
 
 # what an operator sees, and the keys

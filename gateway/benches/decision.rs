@@ -2,7 +2,9 @@
 //!
 //! The last figures of `record` count all CPU time of the process, so that the thread that writes the audit is in them.
 
-use criterion::{BenchmarkGroup, BenchmarkId, Criterion, criterion_group, criterion_main, measurement::WallTime};
+use criterion::{
+    Bencher, BenchmarkGroup, BenchmarkId, Criterion, criterion_group, criterion_main, measurement::WallTime,
+};
 use gateway::access::secret::Secret;
 use gateway::access::{Access, Hold, KeyId, Memory, Shown, Sole};
 use gateway::config::keys_file;
@@ -80,21 +82,30 @@ fn decide(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// What a look-up costs must not depend on how many keys there are.
+/// What a look-up costs must not depend on how many keys there are. `one of` them, again and again, shows the steps that it
+/// takes. `each of` them in turn, in no order, shows what the processor's caches add when they cannot hold all keys, their
+/// clients, and the secrets themselves, which a request brings with it and this does not.
 fn among(criterion: &mut Criterion) {
     let now = SystemTime::now();
     let mut group = criterion.benchmark_group("authenticate among keys");
     for clients in [1, 100, 10_000] {
         let (access, secrets) = access(clients);
-        let mut secrets = secrets.iter().cycle();
-        group.bench_function(BenchmarkId::from_parameter(clients), |bencher| {
-            bencher.iter(|| {
-                let secret = secrets.next().map_or(&[][..], |secret| secret.as_bytes());
-                access.authenticate(&shown(&Memory::default(), secret), now).is_ok()
-            });
-        });
+        // a step that is prime to the number of keys meets each of them
+        let step = |number: usize| secrets.get(number * 7_919 % secrets.len()).map(String::as_bytes);
+        let each: Vec<&[u8]> = (0..secrets.len()).filter_map(step).collect();
+        for (name, shown) in [("one of", each.get(..1).unwrap_or_default()), ("each of", &each)] {
+            group.bench_function(BenchmarkId::new(name, clients), |bencher| look_up(bencher, &access, shown, now));
+        }
     }
     group.finish();
+}
+
+fn look_up(bencher: &mut Bencher<'_>, access: &Access, secrets: &[&[u8]], now: SystemTime) {
+    let mut secrets = secrets.iter().cycle();
+    bencher.iter(|| {
+        let secret = secrets.next().copied().unwrap_or_default();
+        access.authenticate(&shown(&Memory::default(), secret), now).is_ok()
+    });
 }
 
 /// One worker's record keeping, over the whole life of a request.
