@@ -2,8 +2,8 @@
 //!
 //! One task looks at their contents four times a second (renames, mounts, editors and network file systems all tell of
 //! changes in different ways, or not at all, but contents are contents) and, in the same breath, at the clock, because a
-//! key may begin or end by time alone. What changed is read, built whole and swapped whole; what cannot be used leaves
-//! everything as it runs.
+//! key may begin or end by time alone; it looks at the clock also while a file does not answer. What changed is read, built
+//! whole and swapped whole; what cannot be used leaves everything as it runs.
 
 mod changes;
 mod watched;
@@ -16,10 +16,11 @@ use crate::config::{ConfigError, keys_file, moment};
 use crate::record::{Live, Meters, ReloadedFile};
 pub(super) use changes::Changes;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 use tokio::signal::unix::Signal;
-use tokio::time::MissedTickBehavior;
+use tokio::task::{JoinError, JoinHandle};
+use tokio::time::{Interval, MissedTickBehavior};
 use tracing::{error, info, warn};
 use watched::{Attempt, Watched};
 
@@ -27,6 +28,8 @@ use watched::{Attempt, Watched};
 const INTERVAL: Duration = Duration::from_millis(250);
 /// Most keys that are named when they end at once.
 const MOST: usize = 20;
+/// How many looks one may take until it is said that a file does not answer: ten seconds.
+const SILENCE: u32 = 40;
 
 /// What is watched, and what was last seen of it.
 pub(super) struct Reload {
@@ -35,7 +38,12 @@ pub(super) struct Reload {
     pair: Watched,
     authorities: Watched,
     warnings: Vec<ConfigError>,
+    turn: Turn,
 }
+
+/// Held from where a snapshot is taken until its successor is in its place: whoever looks at the clock meanwhile would else
+/// put one in that knows nothing of the file. Nobody holds it while reading a file.
+type Turn = Arc<Mutex<()>>;
 
 impl Reload {
     /// Takes note of the files as they are. Before they are read for the first time, so that no change is missed.
@@ -47,6 +55,7 @@ impl Reload {
             authorities: Watched::of(tls.client_auth.file().map(Path::to_owned).into_iter().collect()),
             warnings: keys_file::warnings(&settings.keys_file),
             settings: Arc::new(settings.clone()),
+            turn: Turn::default(),
         }
     }
 
@@ -54,7 +63,7 @@ impl Reload {
     pub(super) async fn run(mut self, shared: Arc<Shared>, mut hangup: Signal) {
         let mut ticks = tokio::time::interval(INTERVAL);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let settings = self.settings.clone();
+        let (settings, turn) = (self.settings.clone(), self.turn.clone());
         loop {
             let asked = tokio::select! {
                 _ = ticks.tick() => false,
@@ -63,50 +72,50 @@ impl Reload {
             if asked {
                 shared.notify.reloading();
             }
-            let (notified, shared) = (shared.clone(), shared.clone());
-            // a file may lie on a network that does not answer: nothing else has to wait for it
-            let looked = tokio::task::spawn_blocking(move || {
-                self.look(&shared, SystemTime::now(), asked);
+            let looking = shared.clone();
+            let look = tokio::task::spawn_blocking(move || {
+                self.look(&looking, asked);
                 self
             });
-            self = match looked.await {
+            self = match looked(look, &mut ticks, &shared, &turn).await {
                 Ok(looked) => looked,
                 Err(fault) if fault.is_panic() => {
                     error!("a fault of ours broke a reload off; the files are watched on");
-                    Self::of(&settings)
+                    Self { turn: turn.clone(), ..Self::of(&settings) }
                 }
                 Err(_) => return,
             };
             if asked {
-                notified.notify.ready();
+                shared.notify.ready();
             }
         }
     }
 
     /// One look. Whoever `asked` for it also wants what failed before to be tried again.
-    fn look(&mut self, shared: &Shared, now: SystemTime, asked: bool) {
-        self.look_at_keys(shared, now, asked);
+    fn look(&mut self, shared: &Shared, asked: bool) {
+        self.look_at_keys(shared, asked);
         self.look_at_mode();
         self.look_at_certificate(shared, asked);
         self.look_at_authorities(shared, asked);
-        if shared.live.load().access.is_stale(now) {
-            let renewed = shared.live.load().access.renew(now);
-            replace(shared, renewed);
-        }
+        look_at_clock(shared, &self.turn, SystemTime::now());
     }
 
-    fn look_at_keys(&mut self, shared: &Shared, now: SystemTime, asked: bool) {
+    fn look_at_keys(&mut self, shared: &Shared, asked: bool) {
         let file = &self.settings.keys_file;
-        let before = shared.live.load_full();
-        let load = || {
-            let rebuild = |rows| before.access.rebuild(rows, now).map_err(|error| ConfigError::of_file(file, error));
-            keys_file::read(file).and_then(rebuild)
-        };
-        match self.keys.look(asked, load) {
+        match self.keys.look(asked, || keys_file::read(file)) {
             Attempt::None => {}
-            Attempt::Loaded(access) => {
+            Attempt::Loaded(rows) => {
+                let now = SystemTime::now();
+                let turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+                let before = shared.live.load_full();
+                // what contradicts itself was refused where it stands when the file was read
+                let access = match before.access.rebuild(rows, now) {
+                    Ok(access) => access,
+                    Err(fault) => return error!("{}: {fault}; the keys that are in use stay in use", file.display()),
+                };
                 let changes = Changes::between(&before.access, &access);
                 replace(shared, access);
+                drop(turn);
                 shared.metrics.reloaded(ReloadedFile::Keys, Some(now));
                 shared.journal.keys_changed(file, &changes);
                 changes.log(file);
@@ -176,6 +185,35 @@ impl Reload {
                 }
             }
         }
+    }
+}
+
+/// Waits for a look. A file may lie on a network that does not answer: nothing else has to wait for it, and keys end on time
+/// all the same.
+async fn looked(
+    mut look: JoinHandle<Reload>,
+    ticks: &mut Interval,
+    shared: &Shared,
+    turn: &Turn,
+) -> Result<Reload, JoinError> {
+    for waited in 1_u32.. {
+        tokio::select! {
+            looked = &mut look => return looked,
+            _ = ticks.tick() => look_at_clock(shared, turn, SystemTime::now()),
+        }
+        if waited == SILENCE {
+            warn!("a file of the settings does not answer; what changes in any of them is not seen until it does");
+        }
+    }
+    look.await
+}
+
+/// Puts the snapshot of `now` in, if time alone has changed what keys are.
+fn look_at_clock(shared: &Shared, turn: &Turn, now: SystemTime) {
+    let _turn = turn.lock().unwrap_or_else(PoisonError::into_inner);
+    if shared.live.load().access.is_stale(now) {
+        let renewed = shared.live.load().access.renew(now);
+        replace(shared, renewed);
     }
 }
 

@@ -1,10 +1,11 @@
 //! `serve` as it runs: what it logs for people, and what other commands learn of it on its admin port.
 
-use crate::home::{Home, ended};
+use crate::home::{Home, Ran, ended};
 use rustix::process::{Pid, Signal, kill_process};
 use std::io::{BufRead, BufReader, Lines, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, ChildStderr, Stdio};
+use std::time::Duration;
 
 /// A running gateway with a plaintext listener, and its log.
 struct Serving {
@@ -91,6 +92,56 @@ fn its_log_is_text_for_people_unless_the_settings_say_json() {
         assert!(log.iter().all(|line| is_json(line) != text && !line.contains('\u{1b}')), "{log:?}");
         assert!(!log.concat().contains(&key), "a key was logged");
     }
+}
+
+/// On the port of the settings may be anybody.
+#[test]
+fn keys_are_listed_whatever_answers_on_the_admin_port() {
+    let (home, id) = (Home::with_keys(), "agentone");
+    let body = |text: &str| format!("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n\r\n{text}");
+    let (known, twice) = (format!("{{\"id\":\"{id}\","), "\"last_used_at\":\"2026-01-01T00:00:00Z\"}");
+    for (answer, tells) in [
+        (String::new(), false),
+        ("HTTP/1.1 200 OK\r\n\r\n<html>It works!</html>".to_owned(), false),
+        ("SSH-2.0-OpenSSH_9.2\r\n".to_owned(), false),
+        (format!("HTTP/1.1 404 Not Found\r\n\r\n{{\"keys\":[{known}{twice}]}}"), false),
+        (body("{\"keys\":"), false),
+        (body("{\"keys\":{}}"), false),
+        (body("[[[["), false),
+        (body("\0\u{1b}[2J"), false),
+        (body("{\"keys\":[7,null,{},{\"id\":7},{\"id\":\"agentone\",\"last_used_at\":\"\\u001b[2J\"}]}"), true),
+        (body(&format!("{{\"keys\":[{known}\"last_used_at\":9e999}}]}}")), false),
+        (body(&format!("{{\"keys\":[{known}{twice}]}}")), true),
+    ] {
+        let ran = answered(&home, |mut connection| drop(connection.write_all(answer.as_bytes())));
+        let lines: Vec<_> = ran.good().lines().collect();
+        assert_eq!((lines.len(), lines[0].contains("LAST USED")), (4, tells), "{answer}\n{ran:?}");
+        assert!(!ran.stdout.contains('\u{1b}'), "{ran:?}");
+    }
+    // whoever never comes to an end is not waited for, nor whoever says more than there can be
+    for piece in [&b"x"[..], &[b'x'; 1 << 20]] {
+        let ran = answered(&home, |mut connection| {
+            while connection.write_all(piece).is_ok() {
+                std::thread::sleep(Duration::from_millis(10));
+            }
+        });
+        assert!(!ran.good().contains("LAST USED"), "{ran:?}");
+    }
+}
+
+/// What `keys list` comes to when this answers on the admin port.
+fn answered(home: &Home, answer: impl FnOnce(TcpStream) + Send) -> Ran {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    home.write("gateway.toml", &format!("[listen]\nadmin = \"{}\"", listener.local_addr().unwrap()));
+    std::thread::scope(|scope| {
+        scope.spawn(move || {
+            let (mut connection, _) = listener.accept().unwrap();
+            let mut asked = [0; 1024];
+            assert!(connection.read(&mut asked).unwrap() > 0);
+            answer(connection);
+        });
+        home.run(&["keys", "list"])
+    })
 }
 
 #[test]

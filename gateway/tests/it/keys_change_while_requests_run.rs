@@ -3,11 +3,13 @@
 
 use crate::harness::origin::ok;
 use crate::harness::{Ask, Gateway, Key, Origin, Piece, Protocol, eventually};
+use rustix::fs::{CWD, FileType, Mode, mknodat};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 use std::os::unix::fs::symlink;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
+use std::time::{Duration, SystemTime};
 
 const RELOADED: &str = "gateway_config_reload_ok{file=\"keys\"}";
 
@@ -199,6 +201,44 @@ async fn a_file_that_everybody_may_read_is_warned_of_when_it_becomes_one() {
     mode(&file, 0o644);
     let line = gateway.log.wait("a warning", from, 1, |line| line["level"] == "WARN").await.remove(0);
     assert!(line["message"].as_str().unwrap().contains("every user of this machine may read it"), "{line}");
+}
+
+/// As on a network that has gone away: whoever opens the file waits, until there is somebody at its other end.
+#[tokio::test]
+async fn a_file_that_does_not_answer_keeps_no_key_alive() {
+    let origin = Origin::start().await;
+    let end = SystemTime::now() + Duration::from_secs(3);
+    let key = Key::new().with(&format!("expires_at = {}", humantime::format_rfc3339_millis(end)));
+    let gateway = Gateway::before(&origin).client("phone", "tools = \"all\"", &[&key]).start().await;
+    let mut streams = Vec::new();
+    for secret in [&key.secret, &gateway.key().secret] {
+        let mut client = gateway.http1().await;
+        client.open(&Ask::ping().key(secret)).await;
+        let mut exchange = origin.next().await;
+        exchange.body().await;
+        exchange.stream().await;
+        client.head().await;
+        streams.push((client, exchange));
+    }
+    let (keys, silent) = (gateway.read("keys.toml"), gateway.dir().join("silent"));
+    let (owner, kind) = (Mode::RUSR | Mode::WUSR, FileType::Fifo);
+    mknodat(CWD, &silent, kind, owner, 0).unwrap();
+    std::fs::hard_link(&silent, gateway.dir().join("other-end")).unwrap();
+    std::fs::rename(&silent, gateway.dir().join("keys.toml")).unwrap();
+    let ended = |line: &Value| line["end"] == "lease_ended";
+    let line = gateway.audit.wait("the end of the key that ends", 0, 1, ended).await.remove(0);
+    assert_eq!((&line["reason"], &line["key_id"]), (&json!("expired"), &json!(key.id)));
+    let [(lost, _), (kept, exchange)] = &mut streams[..] else { panic!() };
+    assert_eq!(lost.piece().await, Piece::End);
+    exchange.chunk("data: 1\n\n").await;
+    assert_eq!(kept.piece().await, Piece::Data(b"data: 1\n\n".to_vec()));
+    // what is there when it answers again is taken up
+    let from = gateway.log.len();
+    let other = Key::new();
+    gateway.replace("keys.toml", format!("{keys}{}", client("late", &[&other])));
+    drop(std::fs::OpenOptions::new().write(true).open(gateway.dir().join("other-end")).unwrap());
+    let line = gateway.said("reloaded", from).await;
+    assert_eq!(line["keys_added"], json!(other.id));
 }
 
 #[tokio::test]
