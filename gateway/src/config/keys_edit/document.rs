@@ -52,8 +52,9 @@ impl Document {
             ToolSet::Only(names) => Value::from(names.iter().map(|name| &**name).collect::<Array>()),
         };
         let members = [("id", Value::from(id.as_str())), ("tools", tools)];
-        // what stands at the end stays before what is added
-        let end = self.toml.trailing().as_str().unwrap_or_default().to_owned();
+        // what stands at the end stays before what is added, unless that comes before roles, whose end it then is
+        let end = if self.ends_with_clients() { self.toml.trailing().as_str().unwrap_or_default() } else { "" };
+        let end = end.to_owned();
         let clients = self.toml.entry("client").or_insert_with(|| Item::ArrayOfTables(ArrayOfTables::new()));
         if push(clients, members)
             && let Some(table) = clients.as_array_of_tables_mut().and_then(|tables| tables.iter_mut().last())
@@ -63,6 +64,13 @@ impl Document {
             table.decor_mut().set_prefix(format!("{end}{line_end}\n"));
             self.toml.set_trailing("");
         }
+    }
+
+    /// Whether no table stands behind the clients: where there are none yet, the first comes last.
+    fn ends_with_clients(&self) -> bool {
+        let of_clients = self.toml.get("client").and_then(last_place);
+        let others = self.toml.iter().filter(|(name, _)| *name != "client").filter_map(|(_, item)| last_place(item));
+        of_clients.is_none() || others.max() < of_clients
     }
 
     /// Adds a key to a client; `None` if a date cannot be written.
@@ -102,6 +110,16 @@ impl Document {
         } else {
             row.insert(member, Item::Value(value));
         }
+    }
+}
+
+/// The place in the file of the last table in this.
+fn last_place(item: &Item) -> Option<isize> {
+    let of_table = |table: &Table| table.iter().filter_map(|(_, item)| last_place(item)).chain(table.position()).max();
+    match item {
+        Item::Table(table) => of_table(table),
+        Item::ArrayOfTables(tables) => tables.iter().filter_map(of_table).max(),
+        Item::Value(_) | Item::None => None,
     }
 }
 

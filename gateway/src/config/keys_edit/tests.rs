@@ -263,6 +263,22 @@ fn dates_that_toml_cannot_hold_are_refused() {
 }
 
 #[test]
+fn what_stands_behind_the_clients_stays_there() {
+    let client_row = "[[client]]\nid = \"a\"\nroles = [\"r\"]\n# the last line about a\n";
+    let role =
+        "\n# all that it may\n[role.r]\ntools = [\"*\"]\n\n[role.r.prompts]\nallow = []\n\n# the end of role r\n";
+    let added = "\n[[client]]\nid = \"new\"\ntools = \"all\"\n";
+    let add = |text: &str| Home::with(text).edit(|keys| keys.add_client(&client("new"), &ToolSet::All));
+    let between = "\n[[client]]\nid = \"a\"\n";
+    assert_eq!(add(&format!("{between}{role}")), format!("{between}{added}{role}"));
+    assert_eq!(add(&format!("{client_row}{role}")).matches("# the last line about a").count(), 1);
+    assert!(add(&format!("{client_row}{role}")).ends_with(role));
+    // whatever is there, the first client comes last
+    assert_eq!(add(role), format!("{role}{added}"));
+    assert_eq!(add(&format!("{role}{client_row}")), format!("{role}{client_row}{added}"));
+}
+
+#[test]
 fn roles_stay_where_and_as_they_are() {
     const FIRST: &str = "# who may what\n[role.reader] # mine\ntools = [ \"get_*\",\n  \"x\" ] # those\n";
     const LAST: &str = "\n# behind the clients\n[role.last]\nmethods.deny = ['a']\n[role.last.tools]\nallow = []\n";
