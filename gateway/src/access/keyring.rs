@@ -252,9 +252,15 @@ impl KeyRing {
         if self.by_id.insert(row.id.clone(), slot).is_some() {
             return Err(BuildError::KeyIdTwice(row.id));
         }
-        if let Some(other) = self.by_prefix.insert(row.digest.prefix(), slot).and_then(|i| self.keys.get(i)) {
-            return Err(BuildError::DigestTwice(other.row.id.clone(), row.id));
+        let mut prefix = row.digest.prefix();
+        while let Some(other) = self.by_prefix.get(&prefix).and_then(|slot| self.keys.get(*slot)) {
+            if other.row.digest == row.digest {
+                return Err(BuildError::DigestTwice(other.row.id.clone(), row.id));
+            }
+            // chance never makes two digests that begin alike, but somebody could write them
+            prefix = prefix.wrapping_add(1);
         }
+        self.by_prefix.insert(prefix, slot);
         let (state, end) = (row.state(now), row.expires_at.and_then(rendered));
         self.keys.push(Key { row, client, slot, state, lease, end });
         Ok(())
@@ -283,8 +289,14 @@ impl KeyRing {
 
     /// The key with this digest, whatever its state.
     pub fn find(&self, digest: &KeyDigest) -> Option<&Key> {
-        let key = self.keys.get(*self.by_prefix.get(&digest.prefix())?)?;
-        (key.row.digest == *digest).then_some(key)
+        let mut prefix = digest.prefix();
+        loop {
+            let key = self.keys.get(*self.by_prefix.get(&prefix)?)?;
+            if key.row.digest == *digest {
+                return Some(key);
+            }
+            prefix = prefix.wrapping_add(1);
+        }
     }
 
     /// The key in a slot.
@@ -360,6 +372,30 @@ mod tests {
             }
             prop_assert!(ring.find(&KeyDigest::of(other.as_bytes())).is_none());
         }
+    }
+
+    #[test]
+    fn digests_that_begin_alike_are_told_apart() {
+        let digest = |rest: u64| KeyDigest([u64::MAX, 0, 0, rest]);
+        let row = |id: &str, digest| KeyRow {
+            id: KeyId::parse(id).unwrap(),
+            digest,
+            not_before: None,
+            expires_at: None,
+            disabled: false,
+        };
+        let mut ring = KeyRing::default();
+        let others = [KeyDigest([0, 0, 0, 9]), KeyDigest([1, 0, 0, 9])];
+        for (slot, digest) in [digest(1), digest(2), others[0], digest(3), others[1]].into_iter().enumerate() {
+            assert!(ring.find(&digest).is_none());
+            ring.insert(slot, row(&format!("key{slot:05}"), digest)).unwrap();
+            assert_eq!(ring.find(&digest).map(Key::client), Some(slot));
+        }
+        let found = [digest(1), digest(2), others[0], digest(3), others[1], digest(4)];
+        let found = found.map(|digest| ring.find(&digest).map(Key::client));
+        assert_eq!(found, [Some(0), Some(1), Some(2), Some(3), Some(4), None]);
+        let (first, second) = (KeyId::parse("key00001").unwrap(), KeyId::parse("key00009").unwrap());
+        assert_eq!(ring.insert(0, row("key00009", digest(2))), Err(BuildError::DigestTwice(first, second)));
     }
 
     #[test]
