@@ -10,6 +10,7 @@ mod live;
 mod meters;
 mod metrics;
 mod peer;
+mod recorder;
 mod requests;
 mod tally;
 mod tools;
@@ -17,13 +18,14 @@ mod trace;
 
 pub use audit::Audit;
 pub use decimal::decimal;
-pub use exchange::{Exchange, Recorder};
+pub use exchange::Exchange;
 pub use handshakes::tls_version;
 pub use limit::Limit;
 pub use live::{Follow, Live, Snapshot};
 pub use meters::{Meters, WorkerMeters};
 pub use metrics::{Certificate, Metrics, ReloadedFile};
 pub use peer::Peer;
+pub use recorder::Recorder;
 pub use requests::HttpMethod;
 pub use trace::Trace;
 

@@ -1,68 +1,20 @@
 //! The record of one request, written when it is dropped: whatever happens to the request, its record happens.
 
-use super::audit::{Field, Line, Pen, Room, line};
-use super::id::{Ids, hex2};
+mod lines;
+
+use super::audit::Field;
+use super::id::hex2;
 use super::requests::{Cell, HttpMethod};
 use super::tools::ToolNames;
-use super::{End, Limit, Live, Metrics, Outcome, Peer, Snapshot, Trace};
+use super::{End, Limit, Live, Outcome, Peer, Recorder, Snapshot, Trace};
 use crate::access::{Client, Decision, Hold, Key, Lease, LeaseEnd, Principal, Proof, Slot};
-use crate::mcp::{Call, Method as Rpc, Subject};
+use crate::mcp::{Call, Method as Rpc};
 use crate::reject::Reject;
 use http::StatusCode;
-use std::cell;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
-use tracing::debug;
-
-/// Most names of arguments in a line, and most bytes of their values.
-const ARGUMENTS: (usize, usize) = (32, 4096);
-
-/// One worker's recorder.
-pub struct Recorder {
-    metrics: Arc<Metrics>,
-    worker: usize,
-    ids: Ids,
-    pen: Option<Pen>,
-    opened: cell::Cell<u64>,
-    /// Most requests in flight, of all workers and of this one without a look at the others.
-    most: [u64; 2],
-}
-
-impl Recorder {
-    /// For `worker`; `seed` is random, and makes request ids of different workers and processes differ. Without a `pen`
-    /// there is no audit. `most` requests of all workers may be in flight.
-    pub fn new(metrics: Arc<Metrics>, worker: usize, seed: [u64; 2], pen: Option<Pen>, most: u64) -> Self {
-        let share = most / metrics.workers().max(1) as u64;
-        Self { metrics, worker, ids: Ids::new(seed), pen, opened: cell::Cell::new(0), most: [most, share] }
-    }
-
-    /// Whether more requests are in flight than may be. Other workers are asked only if this one has more than its share.
-    #[inline]
-    pub fn is_crowded(&self) -> bool {
-        let [most, share] = self.most;
-        self.meters().in_flight.get() > share && self.metrics.in_flight() > most
-    }
-
-    /// Hands audit lines over as they come, for as long as the worker lives.
-    pub async fn run(&self) {
-        if let Some(pen) = &self.pen {
-            pen.run().await;
-        }
-    }
-
-    /// What a new request has to wait for before anything is done about it, if it has to.
-    #[inline]
-    pub fn room(&self) -> Option<Room> {
-        self.pen.as_ref()?.room()
-    }
-
-    /// This worker's counters.
-    pub fn meters(&self) -> &super::WorkerMeters {
-        self.metrics.worker(self.worker)
-    }
-}
 
 /// The record of one request, from its head to its last byte.
 ///
@@ -105,16 +57,13 @@ pub struct Exchange {
 impl Exchange {
     /// Begins the record of a request that has just been read.
     pub fn open(recorder: &Rc<Recorder>, live: Snapshot<Live>, peer: &Rc<Peer>, method: HttpMethod) -> Self {
-        let number = recorder.opened.get();
-        recorder.opened.set(number.wrapping_add(1));
-        recorder.meters().in_flight.add(1);
         Self {
             recorder: recorder.clone(),
             live,
             opened: Instant::now(),
             sent: None,
             peer: peer.clone(),
-            id: recorder.ids.request(number),
+            id: recorder.open(),
             trace: [0; 2],
             trace_flags: 0,
             who: None,
@@ -229,11 +178,7 @@ impl Exchange {
             let name = call.name().map(|name| self.live.meters.tools().number(name));
             self.tool = Some(name.unwrap_or(ToolNames::OTHER));
         }
-        if let Some(pen) = self.recorder.pen.as_ref().filter(|_| self.audited) {
-            let mut room = pen.spare();
-            describe(call, pen.wants_arguments(), &mut room);
-            self.asked = room;
-        }
+        self.describe(call);
     }
 
     /// It is on its way to the upstream.
@@ -342,7 +287,7 @@ impl Exchange {
         }
     }
 
-    fn count(&self, outcome: Outcome, end: Option<End>) {
+    fn count(&self, outcome: Outcome, end: Option<End>, took: Duration) {
         let (routes, meters) = (self.recorder.metrics.routes(), self.recorder.meters());
         let (route, outcome) = (usize::from(self.route).min(routes - 1), outcome.index());
         if let Some(tally) = meters.outcomes.get(outcome) {
@@ -357,7 +302,6 @@ impl Exchange {
                 shard.streams_open.sub(1);
             }
         }
-        let took = self.opened.elapsed();
         if !self.long {
             meters.request_duration.observe(took);
         }
@@ -371,65 +315,6 @@ impl Exchange {
             }
         }
     }
-
-    /// Writes an audit line, if this is one for it.
-    fn write(&self, event: &'static str, fill: impl FnOnce(&mut Line<'_>)) {
-        let Some(pen) = self.recorder.pen.as_ref().filter(|_| self.audited) else { return };
-        pen.write(SystemTime::now(), event, |line| {
-            line.digits(Field::RequestId, self.request_id());
-            line.digits(Field::TraceId, &self.trace_id());
-            match self.sender.as_deref() {
-                None => line.members(self.peer.via().as_bytes()),
-                Some(sender) => {
-                    line.word(Field::Peer, &sender.to_string());
-                    line.members(self.peer.via().replacen(Field::Peer.key(), Field::Proxy.key(), 1).as_bytes());
-                }
-            }
-            if let Some(principal) = self.principal() {
-                line.word(Field::Client, principal.client().id().as_str());
-                line.word(Field::KeyId, principal.key().id().as_str());
-            }
-            line.word(Field::Method, self.method.as_str());
-            line.text(Field::Route, self.recorder.metrics.route(self.route.into()));
-            if let Some(rpc) = self.rpc {
-                line.word(Field::Rpc, rpc.as_str());
-            }
-            line.members(&self.asked);
-            if let Some((word, rule)) = self.decision.map(Decision::words) {
-                line.numbered(Field::Decision, word, rule);
-            }
-            fill(line);
-        });
-    }
-
-    fn write_end(&self, outcome: Outcome, end: Option<End>) {
-        if !self.audited {
-            return debug!(
-                request_id = std::str::from_utf8(self.request_id()).unwrap_or_default(),
-                via = self.peer.via(),
-                method = self.method.as_str(),
-                status = outcome.status(),
-                outcome = outcome.word(),
-                "a request that needed no key"
-            );
-        }
-        let event = if self.streaming { "stream_end" } else { "request" };
-        self.write(event, |line| {
-            line.number(Field::Status, outcome.status().into());
-            line.word(Field::Outcome, outcome.word());
-            if let Some(end) = end {
-                line.word(Field::End, end.word());
-            }
-            if let Some(reason) = self.lease_ended().filter(|_| end == Some(End::LeaseEnded)) {
-                line.word(Field::Reason, reason.word());
-            }
-            line.number(Field::Bytes, self.bytes);
-            if self.streaming {
-                line.number(Field::Events, self.events);
-            }
-            line.millis(Field::DurationMs, self.opened.elapsed());
-        });
-    }
 }
 
 impl Drop for Exchange {
@@ -439,24 +324,11 @@ impl Drop for Exchange {
         let relayed = matches!(outcome, Outcome::Relayed(_));
         let end = self.end.or_else(|| relayed.then(|| self.left()));
         self.recorder.meters().in_flight.sub(1);
-        self.count(outcome, end);
-        self.write_end(outcome, end);
+        let took = self.opened.elapsed();
+        self.count(outcome, end, took);
+        self.write_end(outcome, end, took);
         if let Some(pen) = &self.recorder.pen {
             pen.give_back(std::mem::take(&mut self.asked));
-        }
-    }
-}
-
-/// What a call is about, as members of its audit line. Of arguments the names, unless the operator wants more.
-fn describe(call: &Call<'_>, values: bool, out: &mut Vec<u8>) {
-    if let Some((subject, name)) = call.subject() {
-        let field = if subject == Subject::Tool { Field::Tool } else { Field::Subject };
-        line::put_member(out, field, name);
-    }
-    if call.method() == Rpc::ToolsCall {
-        line::put_members(out, Field::Arguments, call.argument_names().take(ARGUMENTS.0));
-        if let Some(arguments) = call.arguments().filter(|_| values) {
-            line::put_json(out, Field::ArgumentValues, arguments, ARGUMENTS.1);
         }
     }
 }

@@ -8,7 +8,8 @@ use std::time::{Duration, SystemTime};
 /// Longest text from outside, in bytes; what is longer is cut, and ends with `…`.
 const LONGEST: usize = 256;
 
-/// A line that is being written.
+/// A line that is being written. What is known of a part while this is compiled, most names above all, is then copied by a
+/// few instructions: so all of it is inlined.
 pub struct Line<'a>(&'a mut Vec<u8>);
 
 /// The second of the last line, as it is written; most lines share theirs with the one before.
@@ -34,11 +35,13 @@ impl<'a> Line<'a> {
     }
 
     /// A word of ours or of the operator's, that needs no escapes: an id, a word from a closed set.
+    #[inline(always)]
     pub fn word(&mut self, field: Field, word: &str) {
         self.put([field.key().as_bytes(), b"\"", word.as_bytes(), b"\""]);
     }
 
     /// Such a word, with a number behind it if there is one.
+    #[inline(always)]
     pub fn numbered(&mut self, field: Field, word: &str, number: Option<u32>) {
         let mut room = [0; 20];
         let digits = number.map_or(&[][..], |number| decimal(number.into(), &mut room));
@@ -46,6 +49,7 @@ impl<'a> Line<'a> {
     }
 
     /// Hexadecimal digits.
+    #[inline(always)]
     pub fn digits(&mut self, field: Field, digits: &[u8]) {
         self.put([field.key().as_bytes(), b"\"", digits, b"\""]);
     }
@@ -63,6 +67,7 @@ impl<'a> Line<'a> {
     }
 
     /// A number.
+    #[inline(always)]
     pub fn number(&mut self, field: Field, number: u64) {
         self.put([field.key().as_bytes(), decimal(number, &mut [0; 20])]);
     }
@@ -93,7 +98,7 @@ impl<'a> Line<'a> {
     }
 
     /// Appends all parts; room is made once.
-    #[inline]
+    #[inline(always)]
     fn put<const N: usize>(&mut self, parts: [&[u8]; N]) {
         self.0.reserve(parts.iter().map(|part| part.len()).sum());
         for part in parts {

@@ -1,0 +1,60 @@
+//! One worker's records: where they begin.
+
+use super::audit::{Pen, Room};
+use super::id::Ids;
+use super::{Metrics, WorkerMeters};
+use std::cell::Cell;
+use std::sync::Arc;
+
+/// One worker's recorder.
+pub struct Recorder {
+    pub(super) metrics: Arc<Metrics>,
+    pub(super) worker: usize,
+    pub(super) pen: Option<Pen>,
+    ids: Ids,
+    opened: Cell<u64>,
+    /// Most requests in flight, of all workers and of this one without a look at the others.
+    most: [u64; 2],
+}
+
+impl Recorder {
+    /// For `worker`; `seed` is random, and makes request ids of different workers and processes differ. Without a `pen`
+    /// there is no audit. `most` requests of all workers may be in flight.
+    pub fn new(metrics: Arc<Metrics>, worker: usize, seed: [u64; 2], pen: Option<Pen>, most: u64) -> Self {
+        let share = most / metrics.workers().max(1) as u64;
+        Self { metrics, worker, pen, ids: Ids::new(seed), opened: Cell::new(0), most: [most, share] }
+    }
+
+    /// Whether more requests are in flight than may be. Other workers are asked only if this one has more than its share.
+    #[inline]
+    pub fn is_crowded(&self) -> bool {
+        let [most, share] = self.most;
+        self.meters().in_flight.get() > share && self.metrics.in_flight() > most
+    }
+
+    /// Hands audit lines over as they come, for as long as the worker lives.
+    pub async fn run(&self) {
+        if let Some(pen) = &self.pen {
+            pen.run().await;
+        }
+    }
+
+    /// What a new request has to wait for before anything is done about it, if it has to.
+    #[inline]
+    pub fn room(&self) -> Option<Room> {
+        self.pen.as_ref()?.room()
+    }
+
+    /// The id of one more request.
+    pub(super) fn open(&self) -> [u8; 32] {
+        let number = self.opened.get();
+        self.opened.set(number.wrapping_add(1));
+        self.meters().in_flight.add(1);
+        self.ids.request(number)
+    }
+
+    /// This worker's counters.
+    pub fn meters(&self) -> &WorkerMeters {
+        self.metrics.worker(self.worker)
+    }
+}
