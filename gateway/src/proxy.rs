@@ -72,8 +72,8 @@ pub struct Gateway {
     pub routes: Arc<Routes>,
     /// The way to the backend.
     pub upstream: Rc<Upstream>,
-    /// `Host` for the backend.
-    pub upstream_host: Box<str>,
+    /// What ends the request's line for the backend, and its `Host`.
+    pub upstream_host: Box<[u8]>,
     /// This worker's records.
     pub recorder: Rc<Recorder>,
     /// Largest request body, in bytes.

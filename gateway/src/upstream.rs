@@ -21,7 +21,7 @@ pub use trip::{Streamed, Trip, write_chunk, write_last_chunk};
 use crate::clock::{Clock, Deadline};
 use crate::stock::{PIECE, Stock};
 use bytes::Bytes;
-use http::{HeaderMap, Method, StatusCode, Uri};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
 use http_body::Body as HttpBody;
 use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -76,8 +76,8 @@ pub struct Reply {
     pub headers: HeaderMap,
     /// Whether the body is a stream of Server-Sent Events.
     pub events: bool,
-    /// Whether it names a session.
-    pub session: bool,
+    /// The session that it names; not among the fields.
+    pub session: Option<HeaderValue>,
     /// The body.
     pub body: Body,
     /// The deadline that guarded the head, unarmed, for whoever watches the body.

@@ -7,6 +7,7 @@ use super::judgement::judge;
 use super::letter::Letter;
 use super::refusal::Refusal;
 use super::reply::ReplyBody;
+use super::session::MCP_SESSION_ID;
 use super::sieve::{Lists, Sieve};
 use super::sifting::{Sifted, Sifting};
 use super::turn::Wait;
@@ -126,8 +127,8 @@ impl Stage {
                 }
                 Stage::Fetching(trip) => {
                     let mut reply = ready!(Pin::new(trip).poll(cx)).map_err(|failure| refused(&failure))?;
-                    if reply.session {
-                        gateway.give_session(&mut reply.headers, exchange)?;
+                    if let Some(session) = reply.session.take() {
+                        reply.headers.insert(MCP_SESSION_ID, gateway.given_session(session, exchange)?);
                     }
                     let Some(lists) = *lists else { return Poll::Ready(Ok((reply, None))) };
                     let policy = exchange.client().map(|client| client.policy().clone()).unwrap_or_default();

@@ -40,20 +40,22 @@ pub fn forwarded(peer: IpAddr, secure: bool) -> Box<[u8]> {
     format!("x-forwarded-for: {}\r\nx-forwarded-proto: {scheme}\r\n", peer.to_canonical()).into_bytes().into()
 }
 
+/// Renders what stands between the target and the first field of a client's: the same for all requests.
+pub fn host(name: &str) -> Box<[u8]> {
+    format!(" HTTP/1.1\r\nhost: {name}\r\n").into_bytes().into()
+}
+
 /// Writes the head that the upstream gets, but for its end ([`end_head`]): request line, what passes, and what we say about
 /// the caller. Says where in it the fields stand that repeat what the body says.
 pub(super) fn write_head(
     request: &Parts,
     fields: &Fields<'_>,
-    host: &str,
+    host: &[u8],
     caller: &Caller<'_>,
     out: &mut Vec<u8>,
 ) -> Mirrors {
     let target = request.uri.path_and_query().map_or("/", |target| target.as_str());
-    put(
-        out,
-        [request.method.as_str().as_bytes(), b" ", target.as_bytes(), b" HTTP/1.1\r\nhost: ", host.as_bytes(), b"\r\n"],
-    );
+    put(out, [request.method.as_str().as_bytes(), b" ", target.as_bytes(), host]);
     let nominated = if fields.nominates { nominated(&request.headers) } else { Vec::new() };
     let read_here = caller.principal.is_some_and(|principal| principal.client().policy().reads());
     let traced = caller.exchange.is_traced();

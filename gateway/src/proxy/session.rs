@@ -4,9 +4,9 @@ use super::Gateway;
 use crate::access::{Client, Sole};
 use crate::record::Exchange;
 use crate::reject::Reject;
-use http::header::{Entry, HeaderMap, HeaderName};
+use http::header::{HeaderName, HeaderValue};
 
-const MCP_SESSION_ID: HeaderName = HeaderName::from_static("mcp-session-id");
+pub(super) const MCP_SESSION_ID: HeaderName = HeaderName::from_static("mcp-session-id");
 
 impl Gateway {
     /// What the upstream calls the session that a client says it is in.
@@ -21,23 +21,18 @@ impl Gateway {
         }
     }
 
-    /// Gives a session that the upstream names to the client that is told of it.
+    /// What the client of a session is told that the upstream calls `name`. Where nobody knows who that is, its name.
     ///
     /// # Errors
-    /// [`Reject::UpstreamInvalid`]: the upstream names more than one.
-    pub(super) fn give_session(&self, headers: &mut HeaderMap, exchange: &Exchange) -> Result<(), Reject> {
-        let (Entry::Occupied(mut field), Some(client)) = (headers.entry(MCP_SESSION_ID), exchange.client()) else {
-            return Ok(());
-        };
-        let several = field.iter().nth(1).is_some();
-        let wrapped = self.sessions.wrap(client.id(), field.get()).filter(|_| !several);
-        field.insert(wrapped.ok_or(Reject::UpstreamInvalid)?);
+    /// [`Reject::UpstreamInvalid`]: that would be no header value, which cannot be.
+    pub(super) fn given_session(&self, name: HeaderValue, exchange: &Exchange) -> Result<HeaderValue, Reject> {
+        let Some(client) = exchange.client() else { return Ok(name) };
         if self.sessions.tells() {
             tracing::warn!(
                 "the upstream names sessions, and keys.session_secret_file is not set: they end when this process does, \
                 and no other replica knows them"
             );
         }
-        Ok(())
+        self.sessions.wrap(client.id(), &name).ok_or(Reject::UpstreamInvalid)
     }
 }

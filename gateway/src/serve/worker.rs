@@ -16,6 +16,7 @@ use super::{Phase, Shared};
 use crate::access::RecentSessions;
 use crate::clock::{Clock, Ticks};
 use crate::proxy::Gateway;
+use crate::proxy::headers;
 use crate::proxy::turn::Turn;
 use crate::record::{Follow, Recorder};
 use crate::upstream::Upstream;
@@ -139,7 +140,7 @@ impl Worker {
             strangers: shared.strangers.clone(),
             routes: shared.routes.clone(),
             upstream: Rc::new(upstream),
-            upstream_host: settings.address.host().into(),
+            upstream_host: headers::host(&settings.address.host()),
             recorder: Rc::new(Recorder::new(
                 shared.metrics.clone(),
                 index,

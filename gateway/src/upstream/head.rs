@@ -30,8 +30,8 @@ pub(super) struct Head {
     pub(super) headers: HeaderMap,
     /// Whether the body is a stream of Server-Sent Events.
     pub(super) events: bool,
-    /// Whether it names a session.
-    pub(super) session: bool,
+    /// The session that it names; not among the fields.
+    pub(super) session: Option<HeaderValue>,
     /// How the body ends.
     pub(super) framing: Framing,
     /// Whether the connection may carry another request once the body has ended.
@@ -53,6 +53,9 @@ pub enum Lie {
     /// A transfer coding other than `chunked`.
     #[error("its transfer coding is not chunked")]
     Coding,
+    /// Two names of a session.
+    #[error("it names more than one session")]
+    Session,
     /// 101, which nobody asked for.
     #[error("it switches protocols without being asked")]
     Switch,
@@ -128,8 +131,8 @@ fn take(line: &[u8], facts: &mut Facts, room: &mut HeaderMap, values: &Values) -
             };
             room.append(header::CONTENT_TYPE, value);
         }
-        Name::Known(known @ (Known::Date | Known::CacheControl | Known::SessionId)) => {
-            facts.session |= known == Known::SessionId;
+        Name::Known(known @ Known::SessionId) => facts.session(values.of(known, value)?)?,
+        Name::Known(known @ (Known::Date | Known::CacheControl)) => {
             room.append(known.name(), values.of(known, value)?);
         }
         Name::Other(name) if facts.passes(&name, value) => {
@@ -247,6 +250,8 @@ mod tests {
             ("a: b\n", Lie::Syntax),
             ("a: b\rc: d\r\n", Lie::Syntax),
             (": c\r\n", Lie::Syntax),
+            ("mcp-session-id: a\r\nMcp-Session-Id: a\r\n", Lie::Session),
+            ("mcp-session-id: a\0\r\n", Lie::Syntax),
         ] {
             let head = format!("HTTP/1.1 200 OK\r\n{fields}\r\n");
             assert_eq!(of(head.as_bytes(), &Method::POST).map(|_| ()), Err(lie), "{fields:?}");
@@ -289,9 +294,12 @@ mod tests {
         .unwrap();
         let mut names: Vec<_> = head.headers.keys().map(HeaderName::as_str).collect();
         names.sort_unstable();
-        assert_eq!(names, ["content-length", "content-type", "mcp-session-id", "trailer"]);
+        assert_eq!(names, ["content-length", "content-type", "trailer"]);
+        assert_eq!(head.session.unwrap(), "s");
         assert_eq!(head.headers["content-length"], "0");
         assert!(head.reusable);
+        let head = done("HTTP/1.1 200 OK\r\nMcp-Session-Id: s\r\nConnection: mcp-session-id\r\n\r\n").unwrap();
+        assert_eq!(head.session, None, "it is for one hop");
     }
 
     #[test]

@@ -72,6 +72,14 @@ impl Stream {
     /// call while nothing has happened on the socket.
     pub(super) fn is_quiet(&mut self) -> bool {
         let mut byte = [0; 1];
-        self.poll_read(&mut Context::from_waker(std::task::Waker::noop()), &mut ReadBuf::new(&mut byte)).is_pending()
+        let read = match self {
+            Stream::Tcp(stream) => stream.try_read(&mut byte),
+            Stream::Unix(stream) => stream.try_read(&mut byte),
+            Stream::Remote(stream) => {
+                let mut cx = Context::from_waker(std::task::Waker::noop());
+                return Pin::new(stream).poll_read(&mut cx, &mut ReadBuf::new(&mut byte)).is_pending();
+            }
+        };
+        read.is_err_and(|cause| cause.kind() == io::ErrorKind::WouldBlock)
     }
 }

@@ -1,7 +1,8 @@
 //! What the fields of one head say about the connection and the body.
 
+use super::field::MCP_SESSION_ID;
 use super::{Framing, Lie};
-use http::header::{self, HeaderMap, HeaderName};
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::{Method, StatusCode};
 
 #[derive(Default)]
@@ -10,7 +11,7 @@ pub(super) struct Facts {
     chunked: bool,
     pub(super) close: bool,
     pub(super) events: bool,
-    pub(super) session: bool,
+    pub(super) session: Option<HeaderValue>,
     nominated: Vec<HeaderName>,
 }
 
@@ -34,6 +35,11 @@ impl Facts {
     pub(super) fn kind(&mut self, value: &[u8]) {
         let essence = value.split(|b| *b == b';').next().unwrap_or_default().trim_ascii();
         self.events = essence.eq_ignore_ascii_case(b"text/event-stream");
+    }
+
+    /// `Mcp-Session-Id`.
+    pub(super) fn session(&mut self, value: HeaderValue) -> Result<(), Lie> {
+        if self.session.replace(value).is_some() { Err(Lie::Session) } else { Ok(()) }
     }
 
     /// Any other field; says whether it is forwarded.
@@ -61,10 +67,13 @@ impl Facts {
 
     /// Fields that `Connection` names concern this hop alone (RFC 9110, section 7.6.1), but what the reply is made of
     /// cannot be named away.
-    pub(super) fn drop_nominated(&self, headers: &mut HeaderMap) {
+    pub(super) fn drop_nominated(&mut self, headers: &mut HeaderMap) {
         for name in &self.nominated {
             if !matches!(*name, header::CONTENT_LENGTH | header::CONTENT_TYPE | header::CACHE_CONTROL) {
                 headers.remove(name);
+            }
+            if *name == MCP_SESSION_ID {
+                self.session = None;
             }
         }
     }

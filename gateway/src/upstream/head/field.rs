@@ -26,7 +26,7 @@ pub(super) enum Known {
 /// How many they are.
 pub(super) const KNOWN: usize = 7;
 
-const MCP_SESSION_ID: HeaderName = HeaderName::from_static("mcp-session-id");
+pub(super) const MCP_SESSION_ID: HeaderName = HeaderName::from_static("mcp-session-id");
 
 impl Known {
     /// The one whose name stands before the colon of this line, and where the colon is.
