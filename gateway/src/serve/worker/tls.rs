@@ -20,6 +20,9 @@ use tokio::net::TcpStream;
 
 /// Least bytes that are read at once; else as many as there is room for, and as make one record whole.
 const LEAST: usize = 4 * 1024;
+/// Most bytes of small pieces that are brought together: an h2 frame is its head and as much data as a record holds, and should
+/// leave at once.
+const GATHERED: usize = 2 * RECORD;
 
 /// What all connections of a worker read and write through, one after the other.
 pub(super) struct Buffers(RefCell<Pair>);
@@ -156,7 +159,7 @@ impl AsyncWrite for Tls {
         ready!(tls.poll_unsent(cx))?;
         let Self { socket, session, buffers, .. } = tls;
         let taken = buffers.lend(|Pair { input, output }| {
-            let plain = gather(pieces, input.get_mut(..RECORD).unwrap_or_default());
+            let plain = gather(pieces, input.get_mut(..GATHERED).unwrap_or_default());
             if plain.is_empty() {
                 return Ok(0);
             }
@@ -200,7 +203,7 @@ fn gather<'a>(pieces: &'a [IoSlice<'_>], place: &'a mut [u8]) -> &'a [u8] {
     match pieces {
         [] => return &[],
         [first] => return first,
-        [first, ..] if first.len() >= place.len() => return first,
+        [first, ..] if first.len() >= RECORD => return first,
         _ => {}
     }
     let (mut length, mut room) = (0, &mut *place);
