@@ -1,223 +1,17 @@
 //! Keys by the digest of their secret: flat cost at any number of keys.
 
+mod digest;
+mod key;
+
+pub use digest::KeyDigest;
+pub use key::{Key, KeyId, KeyRow, KeyState};
+
 use super::{BuildError, Lease};
-use crate::reject::Reject;
-use aws_lc_rs::digest;
-use http::HeaderValue;
+use key::rendered;
 use std::collections::HashMap;
-use std::fmt::{self, Write as _};
 use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
-use subtle::ConstantTimeEq;
-
-/// SHA-256 of a key's secret: all of it that a file, a log or this process keeps.
-///
-/// Equality is constant-time. `Debug` shows the first four bytes: enough to tell two rows apart, no help in finding a
-/// 256-bit secret.
-#[derive(Clone, Copy)]
-pub struct KeyDigest([u64; 4]);
-
-/// Why a text is no [`KeyDigest`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a digest is written `sha256:` followed by 64 hexadecimal digits")]
-pub struct DigestError;
-
-impl KeyDigest {
-    /// The digest of a secret as a client sends it.
-    pub fn of(secret: &[u8]) -> Self {
-        Self::from_bytes(digest::digest(&digest::SHA256, secret).as_ref())
-    }
-
-    /// Reads `sha256:<64 hex>`, the form of the keys file.
-    ///
-    /// # Errors
-    /// Any other text.
-    pub fn parse(text: &str) -> Result<Self, DigestError> {
-        let hex = text.strip_prefix("sha256:").ok_or(DigestError)?.as_bytes();
-        let mut bytes = [0_u8; 32];
-        if hex.len() != 64 {
-            return Err(DigestError);
-        }
-        for (byte, pair) in bytes.iter_mut().zip(hex.chunks_exact(2)) {
-            let mut nibbles = pair.iter().map(|d| (*d as char).to_digit(16));
-            let (Some(Some(high)), Some(Some(low))) = (nibbles.next(), nibbles.next()) else { return Err(DigestError) };
-            *byte = (high << 4 | low) as u8;
-        }
-        Ok(Self::from_bytes(&bytes))
-    }
-
-    /// Words, because they are compared in an eighth of the steps that bytes take.
-    fn from_bytes(bytes: &[u8]) -> Self {
-        let mut words = [0; 4];
-        for (word, bytes) in words.iter_mut().zip(bytes.chunks_exact(8)) {
-            *word = bytes.iter().fold(0, |word, byte| word << 8 | u64::from(*byte));
-        }
-        Self(words)
-    }
-
-    fn prefix(&self) -> u64 {
-        let [first, ..] = self.0;
-        first
-    }
-}
-
-impl PartialEq for KeyDigest {
-    fn eq(&self, other: &Self) -> bool {
-        self.0.ct_eq(&other.0).into()
-    }
-}
-
-impl Eq for KeyDigest {}
-
-impl fmt::Display for KeyDigest {
-    /// The form of the keys file.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("sha256:")?;
-        self.0.iter().try_for_each(|word| write!(f, "{word:016x}"))
-    }
-}
-
-impl fmt::Debug for KeyDigest {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "sha256:{:08x}..", self.prefix() >> 32)
-    }
-}
-
-/// A key's public name: 8 to 16 of `a-z0-9`. Safe to log.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct KeyId(Box<str>);
-
-/// Why a text is no [`KeyId`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a key id is 8 to 16 characters of a-z and 0-9")]
-pub struct KeyIdError;
-
-impl KeyId {
-    /// Reads a key id.
-    ///
-    /// # Errors
-    /// Any other length or character.
-    pub fn parse(text: &str) -> Result<Self, KeyIdError> {
-        let fits = (8..=16).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
-        if fits { Ok(Self(text.into())) } else { Err(KeyIdError) }
-    }
-
-    /// The id as text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Display for KeyId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-/// One `[[client.key]]` as meant.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct KeyRow {
-    /// Public id.
-    pub id: KeyId,
-    /// Digest of the secret.
-    pub digest: KeyDigest,
-    /// The key is refused before this moment.
-    pub not_before: Option<SystemTime>,
-    /// The key is refused from this moment on.
-    pub expires_at: Option<SystemTime>,
-    /// Refused whatever the time.
-    pub disabled: bool,
-}
-
-/// Where a key stands in its life.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum KeyState {
-    /// Accepted.
-    Active,
-    /// `not_before` is still to come.
-    NotYetValid,
-    /// `expires_at` has passed.
-    Expired,
-    /// Switched off.
-    Disabled,
-}
-
-impl KeyRow {
-    /// The key's state at `now`.
-    pub fn state(&self, now: SystemTime) -> KeyState {
-        if self.disabled {
-            KeyState::Disabled
-        } else if self.not_before.is_some_and(|t| now < t) {
-            KeyState::NotYetValid
-        } else if self.expires_at.is_some_and(|t| now >= t) {
-            KeyState::Expired
-        } else {
-            KeyState::Active
-        }
-    }
-}
-
-/// A key of the ring, with the client that it belongs to.
-#[derive(Debug)]
-pub struct Key {
-    row: KeyRow,
-    client: usize,
-    slot: usize,
-    /// Its state when the snapshot was made.
-    state: KeyState,
-    lease: Arc<Lease>,
-    /// `expires_at` as a reply says it.
-    end: Option<HeaderValue>,
-}
-
-impl Key {
-    /// Public id.
-    pub fn id(&self) -> &KeyId {
-        &self.row.id
-    }
-
-    /// The row it was made of.
-    pub fn row(&self) -> &KeyRow {
-        &self.row
-    }
-
-    /// Slot of its client in [`super::Access::clients`].
-    pub fn client(&self) -> usize {
-        self.client
-    }
-
-    /// Its own place in the snapshot.
-    pub fn slot(&self) -> usize {
-        self.slot
-    }
-
-    /// Its state when the snapshot was made.
-    pub fn state(&self) -> KeyState {
-        self.state
-    }
-
-    /// What its streams live by.
-    #[inline]
-    pub fn lease(&self) -> &Arc<Lease> {
-        &self.lease
-    }
-
-    /// When it ends, as RFC 3339, if that is less than `notice` away. `now` is only asked for a key that has an end.
-    pub fn ends_within(&self, notice: Duration, now: impl FnOnce() -> SystemTime) -> Option<&HeaderValue> {
-        let left = self.row.expires_at?.duration_since(now()).unwrap_or_default();
-        self.end.as_ref().filter(|_| left < notice)
-    }
-
-    pub(super) fn usable(&self, now: SystemTime) -> Result<(), Reject> {
-        match self.row.state(now) {
-            KeyState::Active => Ok(()),
-            KeyState::NotYetValid => Err(Reject::KeyNotYetValid),
-            KeyState::Expired => Err(Reject::KeyExpired),
-            KeyState::Disabled => Err(Reject::KeyDisabled),
-        }
-    }
-}
+use std::time::SystemTime;
 
 /// All keys, found by the first eight bytes of the digest, then compared whole and in constant time.
 ///
@@ -311,14 +105,6 @@ impl KeyRing {
     }
 }
 
-/// RFC 3339 for the years that it can name: 1970 to 9999 is more than keys need.
-fn rendered(moment: SystemTime) -> Option<HeaderValue> {
-    moment.duration_since(SystemTime::UNIX_EPOCH).ok()?;
-    let mut text = String::new();
-    write!(text, "{}", humantime::format_rfc3339_seconds(moment)).ok()?;
-    HeaderValue::try_from(text).ok()
-}
-
 /// A digest is already spread evenly: its prefix is its own hash.
 #[derive(Default)]
 struct Prefix(u64);
@@ -341,25 +127,9 @@ impl Hasher for Prefix {
 mod tests {
     use super::*;
     use proptest::prelude::*;
-
-    #[test]
-    fn a_digest_is_sha256_in_hex() {
-        let abc = "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"; // FIPS 180-4, B.1
-        assert_eq!(KeyDigest::of(b"abc").to_string(), abc);
-        assert_eq!(KeyDigest::parse(abc), Ok(KeyDigest::of(b"abc")));
-        assert_eq!(format!("{:?}", KeyDigest::of(b"abc")), "sha256:ba7816bf..");
-        for bad in ["", "sha256:", &abc[..70], &abc[7..], &abc.replace('a', "g"), &format!("{abc}00")] {
-            assert_eq!(KeyDigest::parse(bad), Err(DigestError), "{bad}");
-        }
-    }
+    use std::time::Duration;
 
     proptest! {
-        #[test]
-        fn digests_survive_their_text(secret: Vec<u8>) {
-            let digest = KeyDigest::of(&secret);
-            prop_assert_eq!(KeyDigest::parse(&digest.to_string()), Ok(digest));
-        }
-
         #[test]
         fn the_ring_finds_what_was_put_in_and_nothing_else(secrets in proptest::collection::hash_set("[a-z]{1,12}", 1..60), other in "[A-Z]{1,12}") {
             let mut ring = KeyRing::default();

@@ -3,73 +3,15 @@
 //! Everything else stays byte for byte as the server wrote it. Whatever cannot be read without doubt is a [`Flaw`], and the
 //! reply must then not be passed on.
 
+mod kind;
+
+pub use kind::ListKind;
+
 use std::borrow::Cow;
 
 use super::flaw::{Flaw, Wanted};
 use super::member::Member;
-use super::method::Method;
 use super::strict::{Span, Walk};
-
-/// What a list request asks for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum ListKind {
-    /// `tools/list`: tools, by name.
-    Tools,
-    /// `resources/list`: resources, by URI.
-    Resources,
-    /// `resources/templates/list`: resource templates, by URI template.
-    ResourceTemplates,
-    /// `prompts/list`: prompts, by name.
-    Prompts,
-}
-
-impl ListKind {
-    /// The kind of list that a method asks for, if it asks for one.
-    pub fn asked_by(method: Method) -> Option<Self> {
-        [Self::Tools, Self::Resources, Self::ResourceTemplates, Self::Prompts]
-            .into_iter()
-            .find(|kind| kind.method() == method)
-    }
-
-    /// The method that asks for such a list.
-    pub fn method(self) -> Method {
-        match self {
-            Self::Tools => Method::ToolsList,
-            Self::Resources => Method::ResourcesList,
-            Self::ResourceTemplates => Method::ResourcesTemplatesList,
-            Self::Prompts => Method::PromptsList,
-        }
-    }
-
-    /// The array in the result.
-    fn array(self) -> Member {
-        match self {
-            Self::Tools => Member::Tools,
-            Self::Resources => Member::Resources,
-            Self::ResourceTemplates => Member::ResourceTemplates,
-            Self::Prompts => Member::Prompts,
-        }
-    }
-
-    /// The member of an entry that a call refers to.
-    fn key(self) -> Member {
-        match self {
-            Self::Tools | Self::Prompts => Member::Name,
-            Self::Resources => Member::Uri,
-            Self::ResourceTemplates => Member::UriTemplate,
-        }
-    }
-
-    fn held_by(array: &str) -> Option<Self> {
-        match array {
-            "tools" => Some(Self::Tools),
-            "resources" => Some(Self::Resources),
-            "resourceTemplates" => Some(Self::ResourceTemplates),
-            "prompts" => Some(Self::Prompts),
-            _ => None,
-        }
-    }
-}
 
 /// Filters the reply to a list request: entries that `allowed` refuses are cut out, and `cacheScope`, where it is there,
 /// becomes `private`, since the list is one client's.
@@ -264,6 +206,7 @@ fn cut(reply: &[u8], cuts: &[Cut]) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::mcp::Method;
 
     fn list(result: &str) -> String {
         format!(r#"{{"jsonrpc":"2.0","id":1,"result":{result}}}"#)
