@@ -95,6 +95,16 @@ async fn every_metric_in_a_scrape_and_every_word_among_ours() {
     }
 }
 
+#[tokio::test]
+async fn and_the_readme_names_every_metric_of_ours() {
+    let readme = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md")).unwrap();
+    let scrape = scrape().await;
+    let ours = scrape.lines().filter_map(|line| line.strip_prefix("# TYPE gateway_")?.split(' ').next());
+    let is_named = |name: &&str| ["`", "{"].iter().any(|end| readme.contains(&format!("`gateway_{name}{end}")));
+    let missing: Vec<_> = ours.filter(|name| !is_named(name)).collect();
+    assert_eq!(missing, Vec::<&str>::new());
+}
+
 /// Whatever spends the error budget is counted where the budget is watched, and nothing else is.
 #[test]
 fn errors_are_the_same_everywhere() {
