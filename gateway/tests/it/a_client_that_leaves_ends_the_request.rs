@@ -10,8 +10,7 @@ async fn in_the_middle_of_a_stream() {
     for protocol in Protocol::BOTH {
         let mut client = gateway.client(protocol).await;
         let mut incoming = client.open(&Ask::ping().key(&gateway.key().secret)).await;
-        let mut exchange = origin.next().await;
-        exchange.body().await;
+        let mut exchange = origin.whole().await;
         exchange.stream().await;
         exchange.chunk("data: 1\n\n").await;
         incoming.head().await;
@@ -28,8 +27,7 @@ async fn before_there_is_an_answer() {
     for protocol in Protocol::BOTH {
         let mut client = gateway.client(protocol).await;
         let incoming = client.open(&Ask::ping().key(&gateway.key().secret)).await;
-        let mut exchange = origin.next().await;
-        exchange.body().await;
+        let mut exchange = origin.whole().await;
         incoming.leave();
         exchange.closed().await;
     }
@@ -43,8 +41,7 @@ async fn with_a_connection_that_has_many_streams() {
     let (mut streams, mut exchanges) = (Vec::new(), Vec::new());
     for _ in 0..3 {
         let mut stream = client.open(&Ask::ping().key(&gateway.key().secret)).await;
-        let mut exchange = origin.next().await;
-        exchange.body().await;
+        let mut exchange = origin.whole().await;
         exchange.stream().await;
         stream.head().await;
         streams.push(stream);
@@ -71,11 +68,9 @@ async fn and_frees_nothing_that_another_client_uses() {
     let (mut leaving, mut staying) = (gateway.client(Protocol::Http1).await, gateway.client(Protocol::Http1).await);
     let ask = Ask::ping().key(&gateway.key().secret);
     let left = leaving.open(&ask).await;
-    let mut abandoned = origin.next().await;
-    abandoned.body().await;
+    let mut abandoned = origin.whole().await;
     let kept = staying.open(&ask).await;
-    let mut exchange = origin.next().await;
-    exchange.body().await;
+    let mut exchange = origin.whole().await;
     left.leave();
     abandoned.closed().await;
     exchange.send(ok("\"kept\"")).await;

@@ -29,8 +29,7 @@ async fn from_one_to_the_other() {
     let old = Ask::ping().key(&gateway.key().secret);
     let (mut asking, mut on_old, mut on_new) = (gateway.http1().await, gateway.http1().await, gateway.http2().await);
     on_old.open(&old).await;
-    let mut old_stream = origin.next().await;
-    old_stream.body().await;
+    let mut old_stream = origin.whole().await;
     old_stream.stream().await;
     on_old.head().await;
 
@@ -43,8 +42,7 @@ async fn from_one_to_the_other() {
     let end = humantime::parse_rfc3339(end).unwrap();
     let new = Ask::ping().key(&secret);
     let mut incoming = on_new.open(&new).await;
-    let mut new_stream = origin.next().await;
-    new_stream.body().await;
+    let mut new_stream = origin.whole().await;
     new_stream.stream().await;
     incoming.head().await;
 

@@ -162,8 +162,7 @@ async fn in_an_event_stream_however_it_is_cut() {
             for size in [1, 2, 7, 61, text.len()] {
                 let mut client = gateway.client(protocol).await;
                 let mut incoming = client.open(&ask.clone().key(&mine.secret).field("te", "trailers")).await;
-                let mut exchange = origin.next().await;
-                exchange.body().await;
+                let mut exchange = origin.whole().await;
                 exchange.send("HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n").await;
                 exchange.send("trailer: x-sum\r\ntransfer-encoding: chunked\r\n\r\n").await;
                 let (status, _) = incoming.head().await;
@@ -202,8 +201,7 @@ async fn and_no_event_waits_for_the_next() {
         for ask in [list("tools/list"), Ask::get("/mcp").field("accept", "text/event-stream")] {
             let mut client = gateway.client(protocol).await;
             let mut incoming = client.open(&ask.key(&mine.secret)).await;
-            let mut exchange = origin.next().await;
-            exchange.body().await;
+            let mut exchange = origin.whole().await;
             exchange.stream().await;
             assert_eq!(incoming.head().await.0, 200);
             for event in [
@@ -365,8 +363,7 @@ async fn and_a_stream_that_brings_it_is_broken_off() {
         for protocol in Protocol::BOTH {
             let mut client = gateway.client(protocol).await;
             let mut incoming = client.open(&ask.clone().key(&mine.secret)).await;
-            let mut exchange = origin.next().await;
-            exchange.body().await;
+            let mut exchange = origin.whole().await;
             exchange.stream().await;
             exchange.chunk(": hello\n\n").await;
             assert_eq!(incoming.head().await.0, 200);

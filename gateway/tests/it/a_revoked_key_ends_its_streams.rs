@@ -12,8 +12,7 @@ use std::cell::Cell;
 
 /// Begins an event stream in answer to the next request.
 async fn begin(origin: &Origin) -> Exchange {
-    let mut exchange = origin.next().await;
-    exchange.body().await;
+    let mut exchange = origin.whole().await;
     exchange.stream().await;
     exchange
 }
@@ -34,8 +33,7 @@ async fn cleanly_between_events_and_visibly_elsewhere() {
         let asks = [&ask, &ask, &ask, &Ask::ping().key(&other.secret), &Ask::ping().key(&gateway.key().secret)];
         for (client, ask) in clients.iter_mut().zip(asks) {
             let mut incoming = client.open(ask).await;
-            let mut exchange = origin.next().await;
-            exchange.body().await;
+            let mut exchange = origin.whole().await;
             let (sent, got) = match streams.len() {
                 1 => ("7\r\ndata: 1\r\n", "data: 1"),
                 _ => ("9\r\ndata: 1\n\n\r\n", "data: 1\n\n"),

@@ -13,8 +13,7 @@ async fn when_its_head_does_not_come() {
         for part in ["", "HTTP/1.1 200 OK\r\n", "HTTP/1.1 103 Early Hints\r\n\r\n"] {
             let mut client = gateway.client(protocol).await;
             let incoming = client.open(&Ask::ping().key(&gateway.key().secret)).await;
-            let mut exchange = origin.next().await;
-            exchange.body().await;
+            let mut exchange = origin.whole().await;
             exchange.send(part).await;
             let sentence = incoming.reply().await.refuses(504, -32012, Value::Null);
             assert_eq!(sentence, "The MCP server behind this gateway did not answer in time.");
@@ -30,8 +29,7 @@ async fn but_not_when_its_stream_is_silent() {
     let gateway = Gateway::before(&origin).settings(settings).start().await;
     let (mut streaming, mut other) = (gateway.http1().await, gateway.http1().await);
     streaming.open(&Ask::ping().key(&gateway.key().secret)).await;
-    let mut stream = origin.next().await;
-    stream.body().await;
+    let mut stream = origin.whole().await;
     stream.stream().await;
     assert_eq!(streaming.head().await.0, 200);
     // two whole head timeouts pass in the meantime

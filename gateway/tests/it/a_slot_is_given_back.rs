@@ -2,7 +2,7 @@
 //! way; one more is 429. A slot is held until the reply ends, and given back however it ends. It is the client's, so other
 //! keys, connections and workers share it, and neither rotation nor reload frees it.
 
-use crate::harness::origin::{Exchange, ok};
+use crate::harness::origin::ok;
 use crate::harness::{Ask, Client, Gateway, Key, Origin, Piece, Protocol, eventually};
 use serde_json::{Value, json};
 
@@ -34,19 +34,12 @@ fn kinds(key: &Key) -> [(Ask, Value, &'static str); 3] {
     ]
 }
 
-/// Takes the next request at the origin.
-async fn arrived(origin: &Origin) -> Exchange {
-    let mut exchange = origin.next().await;
-    exchange.body().await;
-    exchange
-}
-
 /// Whether a slot for `ask` is free, which is then used and given back.
 async fn is_free(origin: &Origin, client: &mut Client, ask: &Ask) -> bool {
     let reply = client.open(ask).await.reply();
     tokio::pin!(reply);
     tokio::select! {
-        mut exchange = arrived(origin) => {
+        mut exchange = origin.whole() => {
             exchange.send(ok("{}")).await;
             reply.await.with(200);
             exchange.done();
@@ -66,7 +59,7 @@ async fn while_it_is_held_there_is_no_other() {
         for ((ask, id, sentence), (same, ..)) in kinds(&key).into_iter().zip(kinds(&other)) {
             let mut holder = gateway.client(protocol).await;
             let mut held = holder.open(&ask).await;
-            let mut exchange = arrived(&origin).await;
+            let mut exchange = origin.whole().await;
             for begun in [false, true] {
                 if begun {
                     exchange.stream().await;
@@ -99,9 +92,9 @@ async fn streams_and_other_requests_do_not_take_each_others() {
     let (origin, gateway, key, _) = stage().await;
     let (mut one, mut two) = (gateway.http2().await, gateway.http1().await);
     let _call = one.open(&Ask::call(7, "any", json!({})).key(&key.secret)).await;
-    let _held = arrived(&origin).await;
+    let _held = origin.whole().await;
     let mut stream = one.open(&listen().key(&key.secret)).await;
-    let mut exchange = arrived(&origin).await;
+    let mut exchange = origin.whole().await;
     two.ask(&listen().key(&key.secret)).await.limits(5);
     two.ask(&Ask::get("/mcp").key(&key.secret)).await.limits(Value::Null);
     two.ask(&Ask::ping().key(&key.secret)).await.limits(1);
@@ -119,7 +112,7 @@ async fn streams_and_other_requests_do_not_take_each_others() {
     let mut open = Vec::new();
     for _ in 0..3 {
         let stream = free.open(&Ask::get("/mcp").key(&gateway.key().secret)).await;
-        open.push((stream, arrived(&origin).await));
+        open.push((stream, origin.whole().await));
     }
 }
 
@@ -139,7 +132,7 @@ async fn however_its_reply_ends() {
             for begun in [false, true] {
                 let mut client = gateway.client(protocol).await;
                 let mut incoming = client.open(&ask).await;
-                let mut exchange = arrived(&origin).await;
+                let mut exchange = origin.whole().await;
                 if begun {
                     exchange.stream().await;
                     incoming.head().await;
@@ -152,7 +145,7 @@ async fn however_its_reply_ends() {
             for begun in [false, true] {
                 let mut client = gateway.client(protocol).await;
                 let mut incoming = client.open(&ask).await;
-                let mut exchange = arrived(&origin).await;
+                let mut exchange = origin.whole().await;
                 if begun {
                     exchange.stream().await;
                     incoming.head().await;
@@ -169,7 +162,7 @@ async fn however_its_reply_ends() {
             // the upstream lies
             let mut client = gateway.client(protocol).await;
             let mut incoming = client.open(&ask).await;
-            let mut exchange = arrived(&origin).await;
+            let mut exchange = origin.whole().await;
             exchange.send("HTTP/1.1 200 OK\r\ncontent-length: x\r\n\r\n").await;
             assert_eq!(incoming.head().await.0, 502);
             drop(client);
@@ -189,7 +182,7 @@ async fn also_when_its_lease_ends() {
     let (origin, gateway, key, other) = stage().await;
     let mut client = gateway.http1().await;
     client.open(&Ask::get("/mcp").key(&key.secret)).await;
-    let mut exchange = arrived(&origin).await;
+    let mut exchange = origin.whole().await;
     exchange.stream().await;
     client.head().await;
     gateway.command(&["keys", "revoke", &key.id, "--reason", "lost"]);
@@ -206,7 +199,7 @@ async fn and_neither_rotation_nor_reload_frees_it() {
     let (origin, gateway, key, _) = stage().await;
     let mut client = gateway.http1().await;
     client.open(&Ask::get("/mcp").key(&key.secret)).await;
-    let mut exchange = arrived(&origin).await;
+    let mut exchange = origin.whole().await;
     exchange.stream().await;
     client.head().await;
     let rotated = gateway.command(&["keys", "rotate", "metered"]);
@@ -218,7 +211,7 @@ async fn and_neither_rotation_nor_reload_frees_it() {
     gateway.rekey(keys.replace("max_streams = 1", "max_streams = 2")).await;
     let mut second = gateway.http1().await;
     second.open(&ask).await;
-    let mut other = arrived(&origin).await;
+    let mut other = origin.whole().await;
     other.stream().await;
     second.head().await;
     gateway.rekey(keys).await;
@@ -239,7 +232,7 @@ async fn and_a_stream_is_one_in_any_case_of_letters() {
         let (origin, gateway, key, _) = stage().await;
         let mut first = gateway.client(protocol).await;
         let held = first.open(&Ask::get("/mcp").key(&key.secret)).await;
-        let exchange = arrived(&origin).await;
+        let exchange = origin.whole().await;
         for method in ["get", "Get", "GET"] {
             let ask = Ask::new(method, "/mcp").key(&key.secret);
             gateway.client(protocol).await.ask(&ask).await.with(429);
@@ -258,7 +251,7 @@ async fn nor_is_it_another_thing_with_a_body() {
         let mut ask = message.clone();
         ask.method = "GET".to_owned();
         let held = first.open(&ask).await;
-        let exchange = arrived(&origin).await;
+        let exchange = origin.whole().await;
         gateway.client(protocol).await.ask(&ask).await.limits(1);
         let mut other = gateway.client(protocol).await;
         assert!(is_free(&origin, &mut other, &message).await, "it holds no slot of requests in flight");

@@ -82,8 +82,7 @@ async fn over_both_protocols() {
             Protocol::Http2 => Client::Two(Http2::new(io, gateway.authority()).await),
         };
         let mut incoming = client.open(&Ask::ping().key(&gateway.key().secret)).await;
-        let mut exchange = origin.next().await;
-        exchange.body().await;
+        let mut exchange = origin.whole().await;
         exchange.stream().await;
         assert_eq!(incoming.head().await.0, 200);
         let upload = Upload::default();

@@ -68,8 +68,7 @@ async fn of_authorities_that_may_be_replaced() {
     let (shows_old, shows_new) = (showing(&old), showing(&new));
     let mut client = Http1::new(gateway.tls_as(shows_old.clone()).await.unwrap(), gateway.authority());
     client.open(&Ask::ping().key(&gateway.key().secret)).await;
-    let mut stream = origin.next().await;
-    stream.body().await;
+    let mut stream = origin.whole().await;
     stream.stream().await;
     client.head().await;
 

@@ -29,19 +29,16 @@ async fn streams_and_calls_finish() {
         idle.ask(&Ask::get("/none")).await.with(404);
         // a stream over each protocol, and a call that has no answer yet
         h1.open(&ask).await;
-        let mut first = origin.next().await;
-        first.body().await;
+        let mut first = origin.whole().await;
         first.stream().await;
         h1.head().await;
         let mut streaming = h2.open(&ask).await;
-        let mut second = origin.next().await;
-        second.body().await;
+        let mut second = origin.whole().await;
         second.stream().await;
         streaming.head().await;
         let mut calling = gateway.http1().await;
         calling.open(&ask).await;
-        let mut third = origin.next().await;
-        third.body().await;
+        let mut third = origin.whole().await;
 
         gateway.signal(signal);
         unready(&gateway).await;
@@ -107,15 +104,13 @@ async fn the_timeout_ends_what_is_left() {
     let ask = Ask::ping().key(&gateway.key().secret);
     let (mut h1, mut h2) = (gateway.http1().await, gateway.http2().await);
     h1.open(&ask).await;
-    let mut first = origin.next().await;
-    first.body().await;
+    let mut first = origin.whole().await;
     first.stream().await;
     first.chunk("data: 1\n\n").await;
     h1.head().await;
     assert_eq!(h1.piece().await, Piece::Data(b"data: 1\n\n".to_vec()));
     let mut streaming = h2.open(&ask).await;
-    let mut second = origin.next().await;
-    second.body().await;
+    let mut second = origin.whole().await;
     second.stream().await;
     second.chunk("data: 2\n\n").await;
     streaming.head().await;
@@ -177,8 +172,7 @@ async fn the_delay_still_serves_and_a_second_signal_ends_at_once() {
     let ask = Ask::ping().key(&gateway.key().secret);
     let mut streaming = gateway.http1().await;
     streaming.open(&ask).await;
-    let mut stream = origin.next().await;
-    stream.body().await;
+    let mut stream = origin.whole().await;
     stream.stream().await;
     streaming.head().await;
 
@@ -187,8 +181,7 @@ async fn the_delay_still_serves_and_a_second_signal_ends_at_once() {
     for protocol in [Protocol::Http1, Protocol::Http2, Protocol::Http1, Protocol::Http2] {
         let mut client = gateway.client(protocol).await;
         let incoming = client.open(&ask).await;
-        let mut exchange = origin.next().await;
-        exchange.body().await;
+        let mut exchange = origin.whole().await;
         exchange.send(ok("{}")).await;
         incoming.reply().await.with(200);
     }

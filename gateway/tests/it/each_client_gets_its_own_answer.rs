@@ -69,9 +69,7 @@ async fn when_streams_share_a_connection() {
     let (mut streams, mut exchanges) = (Vec::new(), Vec::new());
     for n in 0..10 {
         streams.push(client.open(&Ask::ping().at(format!("/mcp?n={n}")).key(&gateway.key().secret)).await);
-        let mut exchange = origin.next().await;
-        exchange.body().await;
-        exchanges.push(exchange);
+        exchanges.push(origin.whole().await);
     }
     // answered in the opposite order
     for (n, exchange) in exchanges.iter_mut().enumerate().rev() {

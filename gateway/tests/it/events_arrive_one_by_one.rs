@@ -23,8 +23,7 @@ async fn the_next_is_sent_when_the_last_is_there() {
         for ask in asks(&gateway) {
             let mut client = gateway.client(protocol).await;
             let mut incoming = client.open(&ask).await;
-            let mut exchange = origin.next().await;
-            exchange.body().await;
+            let mut exchange = origin.whole().await;
             exchange.stream().await;
             let (status, fields) = incoming.head().await;
             assert_eq!((status, fields.one("content-type")), (200, Some("text/event-stream")));

@@ -19,8 +19,7 @@ async fn between_two_events_and_nowhere_else() {
     for protocol in Protocol::BOTH {
         let mut client = gateway.client(protocol).await;
         let mut incoming = client.open(&Ask::ping().key(&gateway.key().secret)).await;
-        let mut exchange = origin.next().await;
-        exchange.body().await;
+        let mut exchange = origin.whole().await;
         exchange.stream().await;
         incoming.head().await;
         assert_eq!(incoming.exactly(6).await, [COMMENT, COMMENT].concat(), "before the first event");
@@ -29,8 +28,7 @@ async fn between_two_events_and_nowhere_else() {
         // in the middle of an event nothing may come, however long it takes
         let (alive, mut other) = (kept_alive(&gateway).await, gateway.http1().await);
         other.open(&Ask::ping().key(&gateway.key().secret)).await;
-        let mut second = origin.next().await;
-        second.body().await;
+        let mut second = origin.whole().await;
         second.stream().await;
         other.head().await;
         eventually("another stream is kept alive", async || (kept_alive(&gateway).await >= alive + 5.0).then_some(()))
@@ -54,13 +52,11 @@ async fn nothing_is_put_into(head: &str, data: &str) {
     let (origin, gateway) = started("100ms").await;
     let (mut client, mut other) = (gateway.http1().await, gateway.http1().await);
     client.open(&Ask::ping().key(&gateway.key().secret)).await;
-    let mut exchange = origin.next().await;
-    exchange.body().await;
+    let mut exchange = origin.whole().await;
     exchange.send(format!("HTTP/1.1 200 OK\r\n{head}\r\n\r\n")).await;
     client.head().await;
     other.open(&Ask::ping().key(&gateway.key().secret)).await;
-    let mut second = origin.next().await;
-    second.body().await;
+    let mut second = origin.whole().await;
     second.stream().await;
     other.head().await;
     eventually("another stream is kept alive", async || (kept_alive(&gateway).await >= 5.0).then_some(())).await;
@@ -81,8 +77,7 @@ async fn nor_at_all_if_the_settings_say_so() {
     let (origin, gateway) = started("0s").await;
     let mut client = gateway.http1().await;
     client.open(&Ask::ping().key(&gateway.key().secret)).await;
-    let mut exchange = origin.next().await;
-    exchange.body().await;
+    let mut exchange = origin.whole().await;
     exchange.stream().await;
     client.head().await;
     // enough of the gateway's time for a comment, if one came every 200 ms

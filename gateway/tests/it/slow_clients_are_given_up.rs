@@ -23,8 +23,7 @@ async fn a_head_that_does_not_end() {
     // one that waits for the backend, and one that has had its answer: they stay
     let (mut waiting, mut idle) = (gateway.http1().await, gateway.http1().await);
     waiting.open(&Ask::ping().key(&gateway.key().secret)).await;
-    let mut exchange = origin.next().await;
-    exchange.body().await;
+    let mut exchange = origin.whole().await;
     idle.ask(&Ask::get("/none")).await.with(404);
 
     let mut first = gateway.http1().await;
@@ -53,11 +52,9 @@ async fn a_connection_without_requests() {
     let (mut waiting, mut streams) = (gateway.http1().await, gateway.http2().await);
     let ask = Ask::ping().key(&gateway.key().secret);
     waiting.open(&ask).await;
-    let mut first = origin.next().await;
-    first.body().await;
+    let mut first = origin.whole().await;
     let stream = streams.open(&ask).await;
-    let mut second = origin.next().await;
-    second.body().await;
+    let mut second = origin.whole().await;
 
     gateway.http1().await.closed("it never asked").await;
     let mut asked = gateway.http1().await;
@@ -122,8 +119,7 @@ async fn a_reply_that_is_not_taken() {
         let mut client = narrow(&gateway, protocol).await;
         let ask = Ask::ping().key(&gateway.key().secret);
         let mut incoming = client.open(&ask).await;
-        let mut exchange = origin.next().await;
-        exchange.body().await;
+        let mut exchange = origin.whole().await;
         exchange.stream().await;
         incoming.head().await;
         // nobody reads: at last the gateway gives up both ends
@@ -138,8 +134,7 @@ async fn a_reply_that_is_not_taken() {
         if let Client::Two(client) = &mut client {
             // the other streams of the connection go on
             let stream = client.open(&ask).await;
-            let mut exchange = origin.next().await;
-            exchange.body().await;
+            let mut exchange = origin.whole().await;
             exchange.send(ok("{}")).await;
             crate::harness::client::Incoming::Two(stream).reply().await.with(200);
         }
@@ -153,8 +148,7 @@ async fn one_that_waits_for_the_backend_is_not() {
     for protocol in Protocol::BOTH {
         let mut client = gateway.client(protocol).await;
         let mut incoming = client.open(&Ask::ping().key(&gateway.key().secret)).await;
-        let mut exchange = origin.next().await;
-        exchange.body().await;
+        let mut exchange = origin.whole().await;
         for _ in 0..3 {
             gateway.http1().await.closed("an idle one goes, and with it the time").await;
         }
@@ -187,8 +181,7 @@ async fn one_that_has_taken_all_is_not() {
     let mut written = Vec::new();
     for (n, client) in &mut clients {
         let mut incoming = client.open(&Ask::ping().key(&gateway.key().secret)).await;
-        let mut exchange = origin.next().await;
-        exchange.body().await;
+        let mut exchange = origin.whole().await;
         exchange.stream().await;
         incoming.head().await;
         let event = format!("data: {}\n\n", "x".repeat(40_000 + *n * 20_000));

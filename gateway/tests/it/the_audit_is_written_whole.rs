@@ -147,8 +147,7 @@ async fn new_requests_wait_for_it_and_what_runs_goes_on() {
     let ask = Ask::ping().key(&gateway.key().secret);
     let mut streaming = gateway.http1().await;
     streaming.open(&ask).await;
-    let mut stream = origin.next().await;
-    stream.body().await;
+    let mut stream = origin.whole().await;
     stream.stream().await;
     streaming.head().await;
     // until the pipe and the queue are full
@@ -183,8 +182,7 @@ async fn new_requests_wait_for_it_and_what_runs_goes_on() {
     let lines = read(reader);
     let answer = async {
         loop {
-            let mut exchange = origin.next().await;
-            exchange.body().await;
+            let mut exchange = origin.whole().await;
             exchange.send(ok("{}")).await;
         }
     };

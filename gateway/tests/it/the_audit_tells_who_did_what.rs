@@ -83,8 +83,7 @@ async fn when_a_stream_begins_and_how_it_ends() {
         for end in ["complete", "upstream_cut", "client_left"] {
             let mut client = gateway.client(protocol).await;
             let mut incoming = client.open(&Ask::ping().key(&gateway.key().secret)).await;
-            let mut exchange = origin.next().await;
-            exchange.body().await;
+            let mut exchange = origin.whole().await;
             exchange.stream().await;
             exchange.chunk("data: 1\n\n").await;
             incoming.head().await;
@@ -125,8 +124,7 @@ async fn for_a_client_that_left_before_the_answer() {
     for (number, protocol) in Protocol::BOTH.into_iter().enumerate() {
         let mut client = gateway.client(protocol).await;
         let incoming = client.open(&Ask::ping().key(&gateway.key().secret)).await;
-        let mut exchange = origin.next().await;
-        exchange.body().await;
+        let mut exchange = origin.whole().await;
         incoming.leave();
         exchange.closed().await;
         let line = gateway.audited(number + 1).await.remove(number);
@@ -263,8 +261,7 @@ async fn calls(gateway: &Gateway, origin: &Origin) {
         let message = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params});
         let ask = Ask::message(&message).key(&gateway.key().secret).field("x-forwarded-for", "192.0.2.7");
         client.open(&ask).await;
-        let mut exchange = origin.next().await;
-        exchange.body().await;
+        let mut exchange = origin.whole().await;
         exchange.send(ok("{}")).await;
         client.reply().await.with(200);
         exchange.done();

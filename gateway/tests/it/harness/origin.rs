@@ -132,6 +132,13 @@ impl Origin {
         within("a request reaches the origin", arrivals.recv()).await.expect("the origin lives")
     }
 
+    /// The next request, as soon as all of it is there.
+    pub(crate) async fn whole(&self) -> Exchange {
+        let mut exchange = self.next().await;
+        exchange.body().await;
+        exchange
+    }
+
     /// Every request so far, in the order in which their heads came.
     pub(crate) fn requests(&self) -> Vec<Request> {
         self.shared.requests.lock().unwrap().clone()
