@@ -153,7 +153,10 @@ async fn sighup_is_no_end() {
         client.ask(&Ask::ping().key(&gateway.key().secret)).await.with(200);
     }
     let said = |line: &Value| line["target"] == "gateway::serve::reload" || line["message"] == "reloaded";
-    assert_eq!(gateway.log.since(0, said), Vec::<Value>::new(), "nothing had changed");
+    // whatever was said before is in the log when this is
+    gateway.rekey(gateway.read("keys.toml") + "\n# other contents\n").await;
+    let reloads = gateway.log.since(0, said);
+    assert_eq!(reloads.len(), 1, "nothing had changed before: {reloads:?}");
 }
 
 #[tokio::test]
