@@ -130,7 +130,7 @@ impl Upstream {
 
     /// Sends `request` (a whole head, with the whole body behind it unless `rest` brings it) and waits for the head of
     /// the reply, whose fields take the place of the request's in `room`. Nothing is sent twice but for a pooled connection
-    /// that was dead before the first byte left, or that the upstream closed without having read the request.
+    /// that was dead before the first byte left.
     ///
     /// # Errors
     /// Every [`Failure`].

@@ -45,29 +45,6 @@ impl Stream {
         }
     }
 
-    /// Whether the kernel says that the peer, which has hung up, left unread what was written; see
-    /// [`Stream::proves_unread`].
-    pub(super) fn was_left_unread(&self) -> bool {
-        let error = match self {
-            Stream::Tcp(stream) => stream.take_error(),
-            Stream::Unix(stream) => stream.take_error(),
-            Stream::Remote(_) => return false,
-        };
-        error.is_ok_and(|error| error.is_some_and(|error| self.proves_unread(&error)))
-    }
-
-    /// Whether this error says that the peer closed without having read all that was written. Over TCP that is a reset which
-    /// follows a farewell (EPIPE in Linux); one without a farewell (ECONNRESET) is whatever a program in trouble does, and
-    /// proves nothing. Over a Unix socket nothing else causes a reset. A peer that has read all, and may have acted, causes
-    /// neither.
-    pub(super) fn proves_unread(&self, error: &io::Error) -> bool {
-        match self {
-            Stream::Tcp(_) => error.kind() == io::ErrorKind::BrokenPipe,
-            Stream::Unix(_) => error.kind() == io::ErrorKind::ConnectionReset,
-            Stream::Remote(_) => false,
-        }
-    }
-
     /// Whether an idle connection can still be used: silent and open, as far as the kernel has told. Costs no system
     /// call while nothing has happened on the socket.
     pub(super) fn is_quiet(&mut self) -> bool {

@@ -3,7 +3,7 @@
 use super::framing::Piece;
 use super::head::{self, Head, Lie, Step};
 use super::stream::Stream;
-use super::{Body, CONNECT_TIMEOUT, Failure, LARGEST_SPARE, Reply, Upstream};
+use super::{Body, CONNECT_TIMEOUT, Failure, Reply, Upstream};
 use crate::clock::Deadline;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, Method};
@@ -13,12 +13,9 @@ use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
 /// Interim replies that one request may have; more is a flood.
 const MOST_INTERIM: u8 = 8;
-/// How long after an upstream has hung up its reset may still come.
-const RESET: Duration = Duration::from_millis(20);
 
 /// A request body that is passed on as it comes.
 pub struct Streamed<B> {
@@ -44,13 +41,6 @@ pub struct Trip<B> {
     source: Option<Streamed<B>>,
     /// A pooled connection may have been closed by the upstream a moment ago.
     pooled: bool,
-    /// The whole request is in `out`, which is kept until the reply begins: the upstream may close a pooled connection without
-    /// having read it.
-    again: bool,
-    /// The upstream has hung up, and it is not known yet whether that was before it read.
-    hung_up: bool,
-    /// That it was.
-    unread: bool,
     /// The request did not leave whole, so the connection carries no other.
     broken: bool,
     interim: u8,
@@ -84,7 +74,6 @@ impl<B: HttpBody<Data = Bytes> + Unpin> Trip<B> {
         rest: Option<Streamed<B>>,
     ) -> Self {
         let pooled = upstream.pool.take();
-        let again = pooled.is_some() && rest.is_none() && request.capacity() <= LARGEST_SPARE;
         let mut trip = Self {
             deadline: upstream.clock.deadline(),
             upstream: upstream.clone(),
@@ -94,9 +83,6 @@ impl<B: HttpBody<Data = Bytes> + Unpin> Trip<B> {
             sent: 0,
             source: rest,
             pooled: pooled.is_some(),
-            again,
-            hung_up: false,
-            unread: false,
             broken: false,
             interim: 0,
             head: Vec::new(),
@@ -110,7 +96,7 @@ impl<B: HttpBody<Data = Bytes> + Unpin> Trip<B> {
     }
 
     fn dial(&mut self) {
-        (self.pooled, self.again, self.sent) = (false, false, 0);
+        self.pooled = false;
         self.deadline.arm(CONNECT_TIMEOUT);
         let upstream = self.upstream.clone();
         self.way = if upstream.breaker.is_open() {
@@ -167,7 +153,7 @@ impl<B: HttpBody<Data = Bytes> + Unpin> Trip<B> {
                     }
                 }
             }
-            if !self.out.is_empty() && !self.again {
+            if !self.out.is_empty() {
                 self.upstream.give_back(std::mem::take(&mut self.out)); // a slow tool's request holds no buffer
                 self.sent = 0;
             }
@@ -235,26 +221,10 @@ impl<B: HttpBody<Data = Bytes> + Unpin> Trip<B> {
         }
     }
 
-    /// Whether the upstream has closed a pooled connection without having read the request, in which case nothing was done
-    /// with it, and it may go to a fresh one.
-    fn poll_unread(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
-        let Way::Open(stream) = &self.way else { return Poll::Ready(false) };
-        if !self.again || self.unread || stream.was_left_unread() {
-            return Poll::Ready(self.again);
-        }
-        if !std::mem::replace(&mut self.hung_up, true) {
-            self.deadline.arm(RESET);
-        }
-        self.deadline.poll(cx).map(|()| false)
-    }
-
     fn reply(&mut self, head: Head, piece: Piece, clean: bool) -> Result<Reply, Failure> {
         let Way::Open(stream) = std::mem::replace(&mut self.way, Way::Closed) else { return Err(Failure::Closed) };
         let Head { status, headers, events, session, framing, reusable } = head;
-        let whole = self.sent == self.out.len() && self.source.is_none() && !self.broken;
-        if !self.out.is_empty() {
-            self.upstream.give_back(std::mem::take(&mut self.out));
-        }
+        let whole = self.out.is_empty() && self.source.is_none() && !self.broken;
         let body = Body::new(self.upstream.clone(), stream, framing, reusable && whole, piece, clean);
         let mut deadline = std::mem::replace(&mut self.deadline, self.upstream.clock.deadline());
         deadline.disarm();
@@ -263,15 +233,9 @@ impl<B: HttpBody<Data = Bytes> + Unpin> Trip<B> {
 
     /// Looks at what one read brought: the common head comes whole and is parsed where it lies.
     fn landed(&mut self, read: io::Result<()>, input: &[u8]) -> Result<Option<Landed>, Failure> {
-        if let Err(error) = read {
-            self.unread = matches!(&self.way, Way::Open(stream) if stream.proves_unread(&error));
-            self.again &= self.unread;
+        if read.is_err() || input.is_empty() {
             return Err(Failure::Closed);
         }
-        if input.is_empty() {
-            return Err(Failure::Closed);
-        }
-        self.again = false;
         if !self.head.is_empty() {
             self.head.extend_from_slice(input);
             let head = std::mem::take(&mut self.head);
@@ -348,10 +312,6 @@ impl<B: HttpBody<Data = Bytes> + Unpin> Future for Trip<B> {
             }
             return match trip.poll_head(cx) {
                 Poll::Pending => trip.deadline.poll(cx).map(|()| Err(Failure::Timeout)),
-                Poll::Ready(Err(Failure::Closed)) if ready!(trip.poll_unread(cx)) => {
-                    trip.dial();
-                    continue;
-                }
                 landed => landed,
             };
         }

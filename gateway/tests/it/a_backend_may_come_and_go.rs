@@ -5,8 +5,8 @@
 use crate::harness::origin::ok;
 use crate::harness::{Ask, Backend, Gateway, Origin, Protocol, eventually};
 use serde_json::Value;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpSocket, TcpStream, UnixListener};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpSocket, TcpStream};
 
 #[tokio::test]
 async fn down_and_back() {
@@ -151,76 +151,6 @@ async fn closing_idle_connections() {
             _ => exchange.done(),
         }
     }
-}
-
-/// As a server does that ends, or has had enough of an idle connection, at the very moment at which a request comes: what
-/// it has not read goes to a fresh connection, once.
-#[tokio::test]
-async fn closing_under_a_request_that_it_did_not_read() {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    let backend = tokio::spawn(async move {
-        let mut read = Vec::new();
-        for _ in 0..50 {
-            let (mut socket, _) = listener.accept().await.unwrap();
-            read.push(serve_one(&mut socket).await);
-            // the next one is there, and stays unread
-            socket.readable().await.unwrap();
-            socket.shutdown().await.unwrap();
-        }
-        (read, listener)
-    });
-    let answered = fifty_are_answered(&url).await;
-    assert_eq!(backend.await.unwrap().0, answered, "each was read once");
-}
-
-#[tokio::test]
-async fn closing_a_unix_socket_under_a_request_that_it_did_not_read() {
-    let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("mcp.sock");
-    let listener = UnixListener::bind(&path).unwrap();
-    let backend = tokio::spawn(async move {
-        let mut read = Vec::new();
-        for round in 0..50 {
-            let (mut socket, _) = listener.accept().await.unwrap();
-            read.push(serve_one(&mut socket).await);
-            socket.readable().await.unwrap();
-            if round % 2 == 0 {
-                socket.shutdown().await.unwrap();
-            }
-        }
-        (read, listener)
-    });
-    let answered = fifty_are_answered(&format!("unix:{}", path.display())).await;
-    assert_eq!(backend.await.unwrap().0, answered, "each was read once");
-}
-
-/// The ids of fifty requests that were answered, after which one is left open.
-async fn fifty_are_answered(upstream: &str) -> Vec<String> {
-    let gateway = Gateway::before(upstream).settings("workers = 1").start().await;
-    let ask = Ask::ping().key(&gateway.key().secret);
-    let mut client = gateway.http1().await;
-    let mut answered = Vec::new();
-    for _ in 0..50 {
-        let reply = client.ask(&ask).await.with(200);
-        answered.push(reply.fields.one("x-request-id").unwrap().to_owned());
-    }
-    client.open(&ask).await;
-    answered
-}
-
-/// Reads one request whole and answers it; gives the id under which the gateway knows it.
-async fn serve_one(socket: &mut (impl AsyncRead + AsyncWrite + Unpin)) -> String {
-    let mut text = String::new();
-    while !text.contains("\r\n\r\n") || !text.ends_with('}') {
-        let mut piece = [0; 4096];
-        let length = socket.read(&mut piece).await.unwrap();
-        assert!(length > 0, "half a request: {text}");
-        text.push_str(std::str::from_utf8(&piece[..length]).unwrap());
-    }
-    socket.write_all(&ok("{}")).await.unwrap();
-    let id = text.lines().find_map(|line| line.strip_prefix("x-request-id: "));
-    id.unwrap_or_else(|| panic!("no id: {text}")).to_owned()
 }
 
 /// What it may have acted on is not sent twice, whatever the reason for which no reply comes.
