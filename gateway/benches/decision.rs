@@ -10,7 +10,9 @@ use gateway::access::{Access, Hold, KeyId, Memory, Shown, Sole};
 use gateway::config::keys_file;
 use gateway::mcp::{Call, Method};
 use gateway::record::audit::{Audit, FilePlan, Plan};
-use gateway::record::{Certificate, End, Exchange, Follow, HttpMethod, Live, Meters, Metrics, Peer, Recorder, Trace};
+use gateway::record::{
+    Certificate, End, Exchange, Follow, Hall, HttpMethod, Live, Meters, Metrics, Peer, Recorder, Trace,
+};
 use gateway::stock::Stock;
 use http::StatusCode;
 use rustix::time::{ClockId, clock_gettime};
@@ -127,7 +129,7 @@ impl Desk {
         let routes = vec!["/mcp".to_owned(), "other".to_owned()];
         let metrics = Arc::new(Metrics::new(1, routes, live.clone(), certificate, state, Stock::new(1 << 20)));
         Self {
-            recorder: Rc::new(Recorder::new(metrics, 0, [1, 2], audit.map(Audit::pen), 1000)),
+            recorder: Rc::new(Recorder::new(metrics, 0, [1, 2], audit.map(Audit::pen), Hall::new(1000).seats(1000, 1))),
             live: Follow::new(live),
             peer: Rc::new(Peer::new(([127, 0, 0, 1], 40000).into(), Some("1.3"))),
             secret: secrets.remove(0),

@@ -2,6 +2,7 @@
 
 pub mod answer;
 mod asked;
+pub mod bounds;
 mod delivery;
 mod door;
 mod dress;
@@ -35,6 +36,7 @@ use crate::reject::Reject;
 use crate::upstream::{Failure, Reply, Trip, Upstream};
 use answer::{Answer, Waiting};
 use asked::Asked;
+use bounds::Bounds;
 use delivery::Delivery;
 use dress::{Dress, preflight, refuse};
 use fields::Fields;
@@ -78,6 +80,8 @@ pub struct Gateway {
     pub recorder: Rc<Recorder>,
     /// Largest request body, in bytes.
     pub max_body: u64,
+    /// How much the fields of a request may be.
+    pub bounds: Bounds,
     /// Largest list that is cut down to what a client may use, in bytes.
     pub max_list: usize,
     /// Whose a session is.
@@ -154,10 +158,10 @@ impl Gateway {
         sender: &Sender,
         request: Parts,
     ) -> Result<Onward, Refusal> {
-        if door.is_surplus() || self.recorder.is_crowded() {
+        if door.is_surplus() || exchange.is_surplus() && !self.answers_all_the_same(exchange, &request) {
             return Err(self.too_many(door));
         }
-        let fields = Fields::read(&request.headers)?;
+        let fields = Fields::read(&request.headers, self.bounds.of(&request))?;
         if let Sole::One(parent) = fields.traceparent
             && let Some(trace) = Trace::read(parent)
         {
@@ -258,6 +262,14 @@ impl Gateway {
         let mut response = Response::new(ReplyBody::Relayed(relay));
         (*response.status_mut(), *response.headers_mut()) = (status, headers);
         response
+    }
+
+    /// Whether a request is answered although there are too many: public routes, of which one tells how the backend is, have
+    /// a few seats of their own.
+    #[cold]
+    fn answers_all_the_same(&self, exchange: &mut Exchange, request: &Parts) -> bool {
+        let public = || target::path(request).is_ok_and(|path| matches!(self.routes.find(path), Route::Public(_)));
+        matches!(request.method, Method::GET | Method::HEAD) && public() && exchange.takes_reserve()
     }
 
     #[cold]

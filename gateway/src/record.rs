@@ -12,6 +12,7 @@ mod metrics;
 mod peer;
 mod recorder;
 mod requests;
+mod seats;
 mod tally;
 mod tools;
 mod trace;
@@ -27,6 +28,7 @@ pub use metrics::{Certificate, Metrics, ReloadedFile};
 pub use peer::Peer;
 pub use recorder::Recorder;
 pub use requests::HttpMethod;
+pub use seats::{Hall, Seats};
 pub use trace::Trace;
 
 use crate::reject::Reject;

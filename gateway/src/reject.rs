@@ -18,6 +18,8 @@ pub enum Reject {
     Coding,
     /// More header fields than a request may have.
     TooManyFields,
+    /// A list of header fields that is larger than it may be over h2.
+    HeaderList,
     /// A message that a policy cannot judge.
     Envelope,
     /// A 2026-07-28 header says other than the body (MCP 2026-07-28, transports/streamable-http).
@@ -105,11 +107,12 @@ const INVALID_KEY: &str = "Invalid API key";
 
 impl Reject {
     /// All refusals, in the order of their declaration; a metric has a slot for each.
-    pub const ALL: [Reject; 38] = [
+    pub const ALL: [Reject; 39] = [
         Reject::Target,
         Reject::HeaderName,
         Reject::Coding,
         Reject::TooManyFields,
+        Reject::HeaderList,
         Reject::Envelope,
         Reject::HeaderMismatch,
         Reject::KeyMissing,
@@ -154,7 +157,8 @@ impl Reject {
             Reject::Target => row(S::BAD_REQUEST, -32600, "bad_target", "The request target must be a plain path such as /mcp, without dot segments, empty segments, or encoded separators."),
             Reject::HeaderName => row(S::BAD_REQUEST, -32600, "bad_header_name", "A header name uses '_' or '.' where this gateway's own header has '-'."),
             Reject::Coding => row(S::BAD_REQUEST, -32600, "bad_coding", "Transfer-Encoding must be chunked, once, or absent."),
-            Reject::TooManyFields => row(S::REQUEST_HEADER_FIELDS_TOO_LARGE, -32600, "too_many_fields", "A request may have 100 header fields."),
+            Reject::TooManyFields => row(S::REQUEST_HEADER_FIELDS_TOO_LARGE, -32600, "too_many_fields", "The request has too many header fields."),
+            Reject::HeaderList => row(S::REQUEST_HEADER_FIELDS_TOO_LARGE, -32600, "header_list_too_large", "The header fields of the request are too large."),
             Reject::Envelope => row(S::BAD_REQUEST, -32600, "bad_envelope", "The body is not one well-formed JSON-RPC message."),
             Reject::HeaderMismatch => row(S::BAD_REQUEST, -32020, "header_mismatch", "Mcp-Method or Mcp-Name does not match the body."),
             Reject::KeyMissing => row(S::UNAUTHORIZED, -32001, "key_missing", "Missing API key. Provide 'X-API-Key' header."),

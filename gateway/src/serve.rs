@@ -23,7 +23,7 @@ use crate::config::settings::{Settings, Upstream as UpstreamSettings};
 use crate::config::{ConfigError, keys_file, session_secret};
 use crate::proxy::origin::Origins;
 use crate::proxy::routes::Routes;
-use crate::record::{Certificate, Live, Meters, Metrics};
+use crate::record::{Certificate, Hall, Live, Meters, Metrics};
 use crate::stock::Stock;
 use admin::{Admin, Reach};
 use arc_swap::ArcSwap;
@@ -62,6 +62,8 @@ struct Shared {
     upstream: UpstreamSettings,
     connector: Option<crate::upstream::Connector>,
     limits: crate::config::settings::Limits,
+    /// Leave for requests to be under way.
+    hall: Hall,
     /// What is held for clients.
     stock: Stock,
     sessions: Arc<Sessions>,
@@ -202,6 +204,7 @@ fn share(
             stock.clone(),
         )),
         stock,
+        hall: Hall::new(settings.limits.max_in_flight),
         journal,
         live,
         origins: Arc::new(ArcSwap::from_pointee(origins(settings, &terms.identity))),

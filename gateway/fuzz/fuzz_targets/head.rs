@@ -4,6 +4,7 @@
 
 use gateway::access::{Access, Memory, Sole};
 use gateway::config::keys_file;
+use gateway::proxy::bounds::{Bounds, MOST_FIELDS};
 use gateway::proxy::fields::Fields;
 use gateway::proxy::origin::{Origins, cors};
 use gateway::proxy::routes::{Route, Routes};
@@ -16,6 +17,7 @@ use std::sync::LazyLock;
 use std::time::SystemTime;
 
 const KEY: &[u8] = b"a-key-of-the-seeds";
+const BOUNDS: Bounds = Bounds { fields: MOST_FIELDS, list: usize::MAX };
 const PAGE: &str = "https://app.example.com";
 /// The digest is that of [`KEY`].
 const KEYS: &str = r#"
@@ -39,7 +41,7 @@ fuzz_target!(|head: &[u8]| {
     let Some(parts) = parts(head) else { return };
     let (access, origins, routes) = &*HOUSE;
     let _ = cors::allowed(&parts.headers);
-    let Ok(fields) = Fields::read(&parts.headers) else { return };
+    let Ok(fields) = Fields::read(&parts.headers, BOUNDS) else { return };
 
     let memory = Memory::default();
     for _ in 0..2 {

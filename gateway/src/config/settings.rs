@@ -172,6 +172,10 @@ pub struct Limits {
     pub per_address: PerSource,
     /// Largest request head in bytes, default 32 KiB.
     pub max_head: u64,
+    /// Most fields of a request, default 100.
+    pub max_fields: usize,
+    /// Largest list of fields over h2, as RFC 9113, section 6.5.2 counts it, default 16 KiB.
+    pub max_header_list: usize,
     /// Longest time from the first byte of a head to its last, default 10 s.
     pub header_timeout: Duration,
     /// Longest wait for a request on a connection that has none, default 75 s.
@@ -206,6 +210,8 @@ impl Default for Limits {
                 handshakes: None,
             },
             max_head: 32 << 10,
+            max_fields: 100,
+            max_header_list: 16 << 10,
             header_timeout: Duration::from_secs(10),
             idle_timeout: Duration::from_secs(75),
             min_body_rate: 1 << 10,

@@ -1,13 +1,11 @@
 //! What the fields of a request say that something is decided by, and what becomes of each. Each is looked at once.
 
+use super::bounds::{Bounds, FIELD, MOST_FIELDS};
 use crate::access::{Memory, Shown, Sole};
 use crate::mcp::Method as Rpc;
 use crate::reject::Reject;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use std::net::IpAddr;
-
-/// Most fields of one request; HTTP/1.1 heads with more never become a request.
-const MOST_FIELDS: usize = 100;
 
 /// What one look at each field of a request found.
 #[derive(Debug, Default)]
@@ -105,19 +103,21 @@ impl<'a> Fields<'a> {
     /// Looks at every field.
     ///
     /// # Errors
-    /// [`Reject::TooManyFields`], and [`Reject::Coding`]: hyper takes any list that ends with `chunked` for it alone, and
-    /// what the others had done to the body would be lost on the way.
-    pub fn read(headers: &'a HeaderMap) -> Result<Self, Reject> {
-        if headers.len() > MOST_FIELDS {
+    /// [`Reject::TooManyFields`], [`Reject::HeaderList`], and [`Reject::Coding`]: hyper takes any list that ends with
+    /// `chunked` for it alone, and what the others had done to the body would be lost on the way.
+    pub fn read(headers: &'a HeaderMap, bounds: Bounds) -> Result<Self, Reject> {
+        if headers.len() > bounds.fields.min(MOST_FIELDS) {
             return Err(Reject::TooManyFields);
         }
         let (mut fields, mut fates) = (Self::default(), Fates::default());
+        let mut size = headers.len() * FIELD;
         for (place, (name, value)) in fates.0.iter_mut().zip(headers) {
+            size += name.as_str().len() + value.len();
             *place = fate(name);
             fields.note(*place, value)?;
         }
         fields.fates = fates;
-        Ok(fields)
+        if size > bounds.list { Err(Reject::HeaderList) } else { Ok(fields) }
     }
 
     #[inline]
@@ -315,13 +315,19 @@ mod tests {
     fn a_name_that_comes_twice_is_several() {
         let mut headers = HeaderMap::new();
         headers.append("x-api-key", "a".parse().unwrap());
-        assert!(matches!(Fields::read(&headers).unwrap().api_key, Sole::One(b"a")));
+        let bounds = Bounds { fields: MOST_FIELDS, list: usize::MAX };
+        assert!(matches!(Fields::read(&headers, bounds).unwrap().api_key, Sole::One(b"a")));
         headers.append("x-api-key", "a".parse().unwrap());
-        assert!(matches!(Fields::read(&headers).unwrap().api_key, Sole::Several));
+        assert!(matches!(Fields::read(&headers, bounds).unwrap().api_key, Sole::Several));
+        let size = 2 * ("x-api-key".len() + 1 + FIELD);
+        for (list, fits) in [(size, true), (size - 1, false)] {
+            let read = Fields::read(&headers, Bounds { list, ..bounds }).map(|_| ());
+            assert_eq!(read, if fits { Ok(()) } else { Err(Reject::HeaderList) });
+        }
         (0..MOST_FIELDS).for_each(|i| {
             assert!(!headers.append(HeaderName::try_from(format!("a{i}")).unwrap(), "b".parse().unwrap()))
         });
-        assert_eq!(Fields::read(&headers).map(|_| ()), Err(Reject::TooManyFields));
+        assert_eq!(Fields::read(&headers, bounds).map(|_| ()), Err(Reject::TooManyFields));
     }
 
     proptest! {

@@ -4,6 +4,7 @@ mod lines;
 
 use super::audit::Field;
 use super::id::hex2;
+use super::seats::Seat;
 use super::requests::{Cell, HttpMethod};
 use super::tools::ToolNames;
 use super::{End, Limit, Live, Outcome, Peer, Recorder, Snapshot, Trace};
@@ -42,6 +43,7 @@ pub struct Exchange {
     decision: Option<Decision>,
     outcome: Option<Outcome>,
     end: Option<End>,
+    seat: Seat,
     streaming: bool,
     long: bool,
     bytes: u64,
@@ -75,6 +77,7 @@ impl Exchange {
             decision: None,
             outcome: None,
             end: None,
+            seat: recorder.seats.take(),
             streaming: false,
             long: false,
             bytes: 0,
@@ -83,6 +86,19 @@ impl Exchange {
             audited: false,
             asked: Vec::new(),
         }
+    }
+
+    /// Whether there are too many requests under way for it to be one of them.
+    #[inline]
+    pub fn is_surplus(&self) -> bool {
+        self.seat == Seat::None
+    }
+
+    /// Takes one of the few seats that are left for what has to be answered all the same; false if there is none.
+    #[cold]
+    pub fn takes_reserve(&mut self) -> bool {
+        self.seat = self.recorder.seats.take_reserved();
+        self.seat != Seat::None
     }
 
     /// The request's id: 32 hexadecimal digits, unique in this fleet for all that chance allows.
@@ -324,6 +340,7 @@ impl Drop for Exchange {
         let relayed = matches!(outcome, Outcome::Relayed(_));
         let end = self.end.or_else(|| relayed.then(|| self.left()));
         self.recorder.meters().in_flight.sub(1);
+        self.recorder.seats.give_back(self.seat);
         let took = self.opened.elapsed();
         self.count(outcome, end, took);
         self.write_end(outcome, end, took);

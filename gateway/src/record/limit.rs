@@ -7,8 +7,12 @@ use crate::reject::Reject;
 pub enum Limit {
     /// `handshake_timeout`
     Handshake,
-    /// `max_head`, where it ends the connection or refuses the request.
+    /// `max_head`, where it ends the connection.
     Head,
+    /// `max_fields`, where it refuses the request. Over HTTP/1.1 it ends the connection, as `max_head`.
+    Fields,
+    /// `max_header_list`
+    HeaderList,
     /// `header_timeout`
     HeaderTime,
     /// `idle_timeout`
@@ -43,9 +47,11 @@ pub enum Limit {
 
 impl Limit {
     /// All of them, in the order of their declaration.
-    pub const ALL: [Limit; 17] = [
+    pub const ALL: [Limit; 19] = [
         Limit::Handshake,
         Limit::Head,
+        Limit::Fields,
+        Limit::HeaderList,
         Limit::HeaderTime,
         Limit::Idle,
         Limit::Body,
@@ -68,6 +74,8 @@ impl Limit {
         match self {
             Limit::Handshake => "handshake_timeout",
             Limit::Head => "max_head",
+            Limit::Fields => "max_fields",
+            Limit::HeaderList => "max_header_list",
             Limit::HeaderTime => "header_timeout",
             Limit::Idle => "idle_timeout",
             Limit::Body => "max_body",
@@ -93,7 +101,9 @@ impl Limit {
         } else if matches!(reject, Reject::Full) {
             Some(Limit::Held)
         } else if matches!(reject, Reject::TooManyFields) {
-            Some(Limit::Head)
+            Some(Limit::Fields)
+        } else if matches!(reject, Reject::HeaderList) {
+            Some(Limit::HeaderList)
         } else if matches!(reject, Reject::FailuresLimited) {
             Some(Limit::FailuresPerAddress)
         } else {

@@ -143,11 +143,6 @@ impl Metrics {
         self.certificate.load().not_after
     }
 
-    /// Requests and streams that are not over, of all workers.
-    pub fn in_flight(&self) -> u64 {
-        self.workers.iter().map(|worker| worker.in_flight.get()).sum()
-    }
-
     /// Event streams that are open now, of all clients and workers.
     pub fn streams_open(&self) -> u64 {
         let live = self.live.load();

@@ -2,6 +2,7 @@
 
 use super::audit::{Pen, Room};
 use super::id::Ids;
+use super::seats::Seats;
 use super::{Metrics, WorkerMeters};
 use std::cell::Cell;
 use std::sync::Arc;
@@ -13,23 +14,14 @@ pub struct Recorder {
     pub(super) pen: Option<Pen>,
     ids: Ids,
     opened: Cell<u64>,
-    /// Most requests in flight, of all workers and of this one without a look at the others.
-    most: [u64; 2],
+    pub(super) seats: Seats,
 }
 
 impl Recorder {
     /// For `worker`; `seed` is random, and makes request ids of different workers and processes differ. Without a `pen`
-    /// there is no audit. `most` requests of all workers may be in flight.
-    pub fn new(metrics: Arc<Metrics>, worker: usize, seed: [u64; 2], pen: Option<Pen>, most: u64) -> Self {
-        let share = most / metrics.workers().max(1) as u64;
-        Self { metrics, worker, pen, ids: Ids::new(seed), opened: Cell::new(0), most: [most, share] }
-    }
-
-    /// Whether more requests are in flight than may be. Other workers are asked only if this one has more than its share.
-    #[inline]
-    pub fn is_crowded(&self) -> bool {
-        let [most, share] = self.most;
-        self.meters().in_flight.get() > share && self.metrics.in_flight() > most
+    /// there is no audit. Requests have `seats`, or there are too many.
+    pub fn new(metrics: Arc<Metrics>, worker: usize, seed: [u64; 2], pen: Option<Pen>, seats: Seats) -> Self {
+        Self { metrics, worker, pen, ids: Ids::new(seed), opened: Cell::new(0), seats }
     }
 
     /// Hands audit lines over as they come, for as long as the worker lives.

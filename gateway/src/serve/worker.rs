@@ -16,6 +16,7 @@ use super::{Phase, Shared};
 use crate::access::RecentSessions;
 use crate::clock::{Clock, Ticks};
 use crate::proxy::Gateway;
+use crate::proxy::bounds::Bounds;
 use crate::proxy::headers;
 use crate::proxy::turn::Turn;
 use crate::record::{Follow, Recorder};
@@ -35,8 +36,6 @@ use tokio::sync::Notify;
 use tokio::task::{LocalSet, spawn_local};
 use tracing::error;
 
-/// Most fields of a request head over HTTP/1.1.
-const FIELDS: usize = 100;
 /// Streams of one h2 connection that were reset before anybody looked at them, and that the client made us reset, before it
 /// is told to go (CVE-2023-44487, CVE-2025-8671). What a client resets later is counted in [`frames`].
 const RESETS: usize = 100;
@@ -146,9 +145,10 @@ impl Worker {
                 index,
                 [high, low],
                 shared.journal.pen(),
-                limits.max_in_flight,
+                shared.hall.seats(limits.max_in_flight, shared.metrics.workers()),
             )),
             max_body: limits.max_body,
+            bounds: Bounds { fields: limits.max_fields, list: limits.max_header_list },
             max_list: usize::try_from(limits.max_list.min(limits.max_held / LIST)).unwrap_or(usize::MAX),
             sessions: RecentSessions::new(shared.sessions.clone()),
             expiry_notice: shared.expiry_notice,
@@ -156,11 +156,11 @@ impl Worker {
             turn: Rc::new(Turn::new((!limits.keep_alive.is_zero()).then(|| Ticks::of(limits.keep_alive)))),
         };
         let gateway = Rc::new(gateway);
-        let times = Times::of(limits);
+        let (times, bounds) = (Times::of(limits), gateway.bounds);
         let head = usize::try_from(limits.max_head).map_err(io::Error::other)?;
         let header_list = u32::try_from(head / 4 * 3).map_err(io::Error::other)?;
         let mut http1 = http1::Builder::new();
-        http1.max_header_size(head).max_headers(FIELDS).max_buf_size(head);
+        http1.max_header_size(head).max_headers(bounds.fields).max_buf_size(head);
         let mut http2 = http2::Builder::new(Local(Rc::new(Care { gateway: gateway.clone(), times })));
         http2
             .max_concurrent_streams(limits.max_streams)

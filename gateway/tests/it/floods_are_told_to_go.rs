@@ -9,6 +9,7 @@ use crate::harness::raw2::{
     WINDOW_UPDATE, block, frame, request,
 };
 use crate::harness::{Ask, Gateway, Origin, eventually};
+use serde_json::Value;
 
 /// Floods the gateway with what `piece` makes of 0, 1, 2..; `limit` is what counts it.
 async fn flood(limit: &str, piece: impl FnMut(u32) -> Vec<u8> + Send + 'static) -> Origin {
@@ -193,6 +194,35 @@ async fn a_header_list_that_is_too_large_is_431_and_one_that_is_far_too_large_en
     let (code, debug) = raw.flood(move |n| frame(HEADERS, END_STREAM | END_HEADERS, stream(n + 1), &bomb)).await;
     assert_eq!(code, ENHANCE_YOUR_CALM, "{debug}");
     assert_eq!(origin.requests().len(), 0);
+}
+
+/// The library bears more, so as not to end connections for it; so it is counted here, as RFC 9113, section 6.5.2 has it.
+#[tokio::test]
+async fn a_header_list_that_is_larger_than_it_may_be_is_431() {
+    let origin = Origin::answering(|_| ok("{}")).await;
+    let gateway = Gateway::before(&origin).settings("[limits]\nmax_fields = 20").start().await;
+    let ping = Ask::ping().key(&gateway.key().secret);
+    let body = ping.body.as_ref().unwrap().len().to_string();
+    let pseudo = [(":method", "POST"), (":scheme", "https"), (":authority", &*gateway.authority()), (":path", "/mcp")];
+    let own = ping.fields.0.iter().map(|(name, value)| name.len() + value.len() + 32).sum::<usize>();
+    let own =
+        own + pseudo.iter().chain([&("content-length", &*body)]).map(|(n, v)| n.len() + v.len() + 32).sum::<usize>();
+    let long = |length: usize| ping.clone().field("x-long", "x".repeat(length - own - "x-long".len() - 32));
+    let mut client = gateway.http2().await;
+    client.ask(&long(16 << 10)).await.with(200);
+    client.ask(&long((16 << 10) + 1)).await.refuses(431, -32600, Value::Null);
+    assert_eq!(gateway.hits("max_header_list").await, 1.0);
+    gateway.http1().await.ask(&long(20 << 10)).await.with(200);
+    let many = |more: usize| (0..more).fold(ping.clone(), |ask, n| ask.field(&format!("x-{n}"), ""));
+    client.ask(&many(16)).await.with(200);
+    client.ask(&many(17)).await.refuses(431, -32600, Value::Null);
+    assert_eq!(gateway.hits("max_fields").await, 1.0);
+    assert_eq!(origin.requests().len(), 3);
+    // over HTTP/1.1 there are more: no content-length has to be counted apart, but Host is a field
+    let mut one = gateway.http1().await;
+    one.send(many(17).bytes(&gateway.authority())).await;
+    assert_eq!(one.raw_head().await.unwrap().status(), 431);
+    assert_eq!(gateway.hits("max_head").await, 1.0);
 }
 
 #[tokio::test]

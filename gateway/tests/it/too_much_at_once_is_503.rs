@@ -35,8 +35,7 @@ async fn connections() {
 #[tokio::test]
 async fn requests() {
     let origin = Origin::start().await;
-    // of two workers, one that has less than its half does not ask the other
-    let gateway = Gateway::before(&origin).settings("workers = 1\n[limits]\nmax_in_flight = 3").start().await;
+    let gateway = Gateway::before(&origin).settings("[limits]\nmax_in_flight = 3").start().await;
     let ask = Ask::ping().key(&gateway.key().secret);
     let mut clients = Vec::new();
     let mut exchanges = Vec::new();
@@ -56,6 +55,17 @@ async fn requests() {
     gateway.admin("/livez").await.with(200);
     assert_eq!(gateway.metric("gateway_in_flight").await, Some(3.0));
     assert_eq!(gateway.hits("max_in_flight").await, 2.0);
+    for protocol in Protocol::BOTH {
+        let mut client = gateway.client(protocol).await;
+        let answer = async {
+            let mut exchange = origin.next().await;
+            exchange.send(ok("\"well\"")).await;
+            exchange.done();
+        };
+        let health = Ask::get("/health");
+        let (reply, ()) = tokio::join!(client.ask(&health), answer);
+        assert_eq!(reply.with(200).json(), "well");
+    }
     for (client, mut exchange) in clients.iter_mut().zip(exchanges) {
         exchange.send(ok("{}")).await;
         exchange.done();
@@ -68,6 +78,59 @@ async fn requests() {
     exchange.send(ok("{}")).await;
     last.reply().await.with(200);
     assert_eq!(gateway.metric("gateway_in_flight").await, Some(0.0));
+}
+
+/// Of two workers, each would take as many if they did not count together.
+#[tokio::test]
+async fn requests_of_all_workers() {
+    let origin = Origin::start().await;
+    let gateway = Gateway::before(&origin).settings("[limits]\nmax_in_flight = 5").start().await;
+    let ask = Ask::ping().key(&gateway.key().secret);
+    for round in 1..=3 {
+        let mut clients = Vec::new();
+        for _ in 0..20 {
+            let mut client = gateway.http1().await;
+            client.open(&ask).await;
+            clients.push(client);
+        }
+        let mut exchanges = Vec::new();
+        for _ in 0..5 {
+            exchanges.push(origin.next().await);
+        }
+        let told = f64::from(round * 15);
+        eventually("the others are told", async || (gateway.hits("max_in_flight").await == told).then_some(())).await;
+        assert_eq!(gateway.metric("gateway_in_flight").await, Some(5.0));
+        for mut exchange in exchanges {
+            exchange.body().await;
+            exchange.send(ok("{}")).await;
+            exchange.done();
+        }
+        let mut served = 0;
+        for client in &mut clients {
+            served += usize::from(client.reply().await.status == 200);
+        }
+        assert_eq!(served, 5);
+        eventually("all is over", async || (gateway.metric("gateway_in_flight").await? == 0.0).then_some(())).await;
+    }
+}
+
+/// Public routes go on while there are too many requests, but not without end.
+#[tokio::test]
+async fn public_requests() {
+    let origin = Origin::start().await;
+    let gateway = Gateway::before(&origin).settings("workers = 1\n[limits]\nmax_in_flight = 1").start().await;
+    let mut open = Vec::new();
+    for _ in 0..9 {
+        let mut client = gateway.http1().await;
+        client.open(&Ask::get("/health")).await;
+        open.push((client, origin.next().await));
+    }
+    gateway.http1().await.ask(&Ask::get("/health")).await.refuses(503, -32011, Value::Null);
+    gateway.admin("/livez").await.with(200);
+    for (mut client, mut exchange) in open {
+        exchange.send(ok("{}")).await;
+        client.reply().await.with(200);
+    }
 }
 
 #[tokio::test]

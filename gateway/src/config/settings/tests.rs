@@ -203,6 +203,8 @@ fn every_limit_is_read() {
         max_connections_per_address = 11
         handshakes_per_address = "2/s"
         max_head = "16KiB"
+        max_fields = 20
+        max_header_list = "8KiB"
         header_timeout = "4s"
         idle_timeout = "5s"
         min_body_rate = 0
@@ -227,6 +229,8 @@ fn every_limit_is_read() {
             handshakes: quota("2/s"),
         },
         max_head: 16384,
+        max_fields: 20,
+        max_header_list: 8192,
         header_timeout: Duration::from_secs(4),
         idle_timeout: Duration::from_secs(5),
         min_body_rate: 0,
@@ -248,6 +252,8 @@ fn limits_have_bounds() {
         ("[limits]\nmax_head = \"1MiB\"", "2:12", "8KiB to 128KiB"),
         ("[limits]\nmax_held = \"1000KiB\"", "2:12", "1MiB or more"),
         ("[limits]\nmax_connections = 0", "2:19", "1 to 10000000"),
+        ("[limits]\nmax_fields = 101", "2:14", "10 to 100"),
+        ("[limits]\nmax_header_list = 1", "2:19", "4KiB to 128KiB"),
         ("[limits]\nmax_streams = 2000", "2:15", "1 to 1000"),
         ("[limits]\nidle_timeout = \"0s\"", "2:16", "longer than zero"),
     ] {

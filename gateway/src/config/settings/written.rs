@@ -34,6 +34,8 @@ pub(super) const MEMBERS: Members = &[
             "max_connections_per_address",
             "handshakes_per_address",
             "max_head",
+            "max_fields",
+            "max_header_list",
             "header_timeout",
             "idle_timeout",
             "min_body_rate",
@@ -215,6 +217,8 @@ fn limits(mut table: Table<'_>) -> Result<Limits, ConfigError> {
     };
     let head = |value: &Value<'_>| within(value, value.size()?, (8 << 10, 128 << 10), "8KiB to 128KiB");
     let held = |value: &Value<'_>| within(value, value.size()?, (1 << 20, 1 << 50), "1MiB or more");
+    let list = |value: &Value<'_>| within(value, value.size()?, (4 << 10, 128 << 10), "4KiB to 128KiB");
+    let fields = |value: &Value<'_>| within(value, value.number()?, (10, 100), "10 to 100");
     let streams = |value: &Value<'_>| within(value, value.number()?, (1, 1000), "1 to 1000");
     let or = Limits::default();
     Ok(Limits {
@@ -224,6 +228,8 @@ fn limits(mut table: Table<'_>) -> Result<Limits, ConfigError> {
         handshake_timeout: table.read("handshake_timeout", or.handshake_timeout, Value::duration_above_zero)?,
         per_address: per_address(&mut table, or.per_address)?,
         max_head: table.read("max_head", or.max_head, head)?,
+        max_fields: table.read("max_fields", or.max_fields, fields)?,
+        max_header_list: table.read("max_header_list", or.max_header_list, list)?,
         header_timeout: table.read("header_timeout", or.header_timeout, Value::duration_above_zero)?,
         idle_timeout: table.read("idle_timeout", or.idle_timeout, Value::duration_above_zero)?,
         min_body_rate: table.read("min_body_rate", or.min_body_rate, Value::size)?,
