@@ -127,7 +127,8 @@ impl Desk {
         let certificate = Certificate { name: "localhost".to_owned(), not_after: SystemTime::now() };
         let state = audit.map_or_else(Arc::default, Audit::state);
         let routes = vec!["/mcp".to_owned(), "other".to_owned()];
-        let metrics = Arc::new(Metrics::new(1, routes, live.clone(), certificate, state, Stock::new(1 << 20)));
+        let metrics =
+            Arc::new(Metrics::new(1, routes, live.clone(), certificate, state, (Stock::new(1 << 20), Arc::default())));
         Self {
             recorder: Rc::new(Recorder::new(metrics, 0, [1, 2], audit.map(Audit::pen), Hall::new(1000).seats(1000, 1))),
             live: Follow::new(live),

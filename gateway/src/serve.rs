@@ -23,13 +23,14 @@ use crate::config::settings::{Settings, Upstream as UpstreamSettings};
 use crate::config::{ConfigError, keys_file, session_secret};
 use crate::proxy::origin::Origins;
 use crate::proxy::routes::Routes;
-use crate::record::{Certificate, Hall, Live, Meters, Metrics};
+use crate::record::{Certificate, Hall, Live, LogLoss, Meters, Metrics};
 use crate::stock::Stock;
 use admin::{Admin, Reach};
 use arc_swap::ArcSwap;
 use audit::Journal;
 use drain::Drain;
 use listener::Listeners;
+use logging::Logging;
 use memory::WorstCase;
 use reload::Reload;
 use sandbox::Sandbox;
@@ -83,7 +84,7 @@ struct Shared {
 pub fn run(config: &Path, sandboxed: bool) -> Result<(), ServeError> {
     let inherited = Inherited::take()?;
     let settings = Settings::read(config)?;
-    logging::start(&settings.log);
+    let logging = Logging::start(&settings.log); // ends last
     let reload = Reload::of(&settings);
     let terms = terms(&settings)?;
     let access = Access::build(keys_file::read(&settings.keys_file)?)
@@ -97,8 +98,9 @@ pub fn run(config: &Path, sandboxed: bool) -> Result<(), ServeError> {
     let listeners = Listeners::open(&settings.listen, workers, inherited)?;
     let connector = remote::connector(&settings.upstream)?;
     enter_sandbox(&settings, config, sandboxed); // before there is any other thread
+    logging.detach()?;
     let journal = Journal::open(&settings.audit)?;
-    let shared = Arc::new(share(&settings, terms, access, workers, journal, connector)?);
+    let shared = Arc::new(share(&settings, terms, access, (journal, logging.loss()), connector)?);
     announce(&settings, &listeners, workers, &shared);
     shared.journal.started(config);
     let ended = runtime.block_on(live(&settings, shared.clone(), listeners, reload, signals));
@@ -185,11 +187,11 @@ fn share(
     settings: &Settings,
     terms: Terms,
     access: Access,
-    workers: usize,
-    journal: Journal,
+    (journal, loss): (Journal, Arc<LogLoss>),
     connector: Option<crate::upstream::Connector>,
 ) -> Result<Shared, ServeError> {
     let routes = &settings.routes;
+    let workers = worker_count(settings);
     let meters = Meters::build(&access, workers, &Meters::naming(&settings.upstream.tools));
     let live = Arc::new(ArcSwap::from_pointee(Live { access, meters }));
     let stock = Stock::new(settings.limits.max_held);
@@ -201,7 +203,7 @@ fn share(
             live.clone(),
             certificate(&terms.identity),
             journal.state(),
-            stock.clone(),
+            (stock.clone(), loss),
         )),
         stock,
         hall: Hall::new(settings.limits.max_in_flight),

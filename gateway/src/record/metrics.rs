@@ -10,10 +10,10 @@ mod process;
 mod status;
 mod traffic;
 
-use super::Live;
 use super::audit::State as AuditState;
 use super::meters::WorkerMeters;
 use super::tally::LastTime;
+use super::{Live, LogLoss};
 use crate::stock::Stock;
 use arc_swap::ArcSwap;
 use prometheus::TextEncoder;
@@ -39,6 +39,7 @@ pub struct Metrics {
     reloads: [Reload; ReloadedFile::ALL.len()],
     audit: Arc<AuditState>,
     stock: Stock,
+    log: Arc<LogLoss>,
     started: SystemTime,
 }
 
@@ -90,13 +91,13 @@ impl Metrics {
         live: Arc<ArcSwap<Live>>,
         certificate: Certificate,
         audit: Arc<AuditState>,
-        stock: Stock,
+        (stock, log): (Stock, Arc<LogLoss>),
     ) -> Self {
         let workers = (0..workers).map(|_| WorkerMeters::default()).collect();
         let fresh = |()| Reload { ok: AtomicBool::new(true), when: LastTime::default() };
         let reloads = [(); ReloadedFile::ALL.len()].map(fresh);
         let (certificate, started) = (ArcSwap::from_pointee(certificate), SystemTime::now());
-        let metrics = Self { workers, routes, live, certificate, reloads, audit, stock, started };
+        let metrics = Self { workers, routes, live, certificate, reloads, audit, stock, log, started };
         ReloadedFile::ALL.into_iter().for_each(|file| metrics.reloaded(file, Some(started)));
         metrics
     }

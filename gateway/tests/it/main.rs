@@ -71,6 +71,8 @@ mod memory_is_bounded;
 #[cfg(test)]
 mod no_secret_is_ever_printed;
 #[cfg(test)]
+mod nobody_has_to_read_the_log;
+#[cfg(test)]
 mod nothing_leaks;
 #[cfg(test)]
 mod only_what_was_judged_is_forwarded;

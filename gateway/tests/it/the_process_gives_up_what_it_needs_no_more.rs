@@ -4,6 +4,11 @@
 
 use crate::harness::origin::ok;
 use crate::harness::{Ask, Gateway, Key, Origin};
+use rustix::process::geteuid;
+use std::os::unix::fs::MetadataExt;
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Command, Stdio};
 
 async fn started(arguments: &[&'static str]) -> (Origin, Gateway) {
     let origin = Origin::answering(|_| ok("{}")).await;
@@ -55,4 +60,34 @@ async fn unless_it_is_told_to_keep_it() {
     let (_elsewhere, newcomer) = link_elsewhere(&gateway);
     gateway.said("reloaded", from).await;
     gateway.http1().await.ask(&Ask::ping().key(&newcomer.secret)).await.with(200);
+}
+
+/// Somebody who owns nothing.
+const NOBODY: u32 = 65_534;
+
+/// Not even the user that it runs as, whose other processes may be somebody else's by now. That is how the kernel treats
+/// processes that leave no core: what shows their memory belongs to root.
+#[tokio::test]
+async fn and_nobody_may_look_into_it() {
+    let root = geteuid().is_root();
+    let user = if root { NOBODY } else { geteuid().as_raw() };
+    let origin = Origin::answering(|_| ok("{}")).await;
+    let setup = Gateway::before(&origin);
+    let gateway = if root { setup.user(user) } else { setup }.start().await;
+    let reads = |file: &Path| {
+        let mut command = Command::new("cat");
+        command.arg(file).stdout(Stdio::null()).stderr(Stdio::null());
+        if root {
+            command.uid(user).gid(user);
+        }
+        command.status().unwrap().success()
+    };
+    let owner = |file| std::fs::metadata(gateway.proc_path(file)).unwrap().uid();
+    assert_eq!(owner("."), user, "it runs as that user");
+    assert!(reads(Path::new("/proc/self/environ")), "who may else look");
+    for file in ["environ", "maps", "auxv"] {
+        assert_eq!(owner(file), 0, "{file}");
+        assert!(!reads(&gateway.proc_path(file)), "{file}");
+    }
+    gateway.http1().await.ask(&Ask::ping().key(&gateway.key().secret)).await.with(200);
 }

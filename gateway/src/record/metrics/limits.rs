@@ -6,7 +6,7 @@ use crate::record::Limit;
 use prometheus::proto::MetricFamily;
 
 impl Metrics {
-    pub(super) fn limits(&self) -> [MetricFamily; 4] {
+    pub(super) fn limits(&self) -> [MetricFamily; 5] {
         let hits = |limit: Limit| self.sum(|worker| worker.hits(limit));
         [
             counters(
@@ -23,6 +23,11 @@ impl Metrics {
                 "gateway_held_bytes",
                 "Bytes of bodies, lists, events and replies that count for limits.max_held.",
                 [gauge(&[], self.stock.held() as f64)],
+            ),
+            counters(
+                "gateway_log_lines_lost_total",
+                "Lines of the log that were not taken in time.",
+                [counter(&[], self.log.lines() as f64)],
             ),
             counters(
                 "gateway_keep_alives_total",

@@ -17,7 +17,9 @@ use rustls::{ClientConfig, SupportedProtocolVersion};
 use serde_json::Value;
 use std::io;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -40,6 +42,7 @@ pub(crate) struct Gateway {
     dir: TempDir,
     environment: Vec<(&'static str, String)>,
     arguments: Vec<&'static str>,
+    user: Option<u32>,
     running: Option<Running>,
 }
 
@@ -56,7 +59,7 @@ impl Gateway {
     }
 
     pub(super) async fn start(setup: Setup) -> Self {
-        let Setup { settings, keys, key, manager, files, environment, arguments } = setup;
+        let Setup { settings, keys, key, manager, files, environment, arguments, user } = setup;
         let dir = tempfile::tempdir().unwrap();
         let write = |name: &str, text: &str| std::fs::write(dir.path().join(name), text).unwrap();
         let certificates = Certificates::get();
@@ -78,6 +81,7 @@ impl Gateway {
             dir,
             environment,
             arguments,
+            user,
             running: None,
         };
         gateway.run().await;
@@ -96,6 +100,11 @@ impl Gateway {
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         command.current_dir(self.dir.path()).args(["serve", "--config", "gateway.toml"]).args(&self.arguments);
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        if let Some(user) = self.user {
+            let readable = std::fs::Permissions::from_mode(0o755);
+            std::fs::set_permissions(self.dir.path(), readable).unwrap();
+            command.uid(user).gid(user);
+        }
         let mut child = command.spawn().expect("the built binary");
         let readers =
             vec![self.audit.follow(child.stdout.take().unwrap()), self.log.follow(child.stderr.take().unwrap())];
@@ -168,8 +177,13 @@ impl Gateway {
 
     /// What the kernel says of it in a file of `/proc`.
     pub(crate) fn proc(&self, file: &str) -> String {
+        std::fs::read_to_string(self.proc_path(file)).expect("a file of /proc")
+    }
+
+    /// A file of `/proc` that is about it.
+    pub(crate) fn proc_path(&self, file: &str) -> PathBuf {
         let pid = self.running.as_ref().expect("it runs").pid;
-        std::fs::read_to_string(format!("/proc/{}/{file}", pid.as_raw_nonzero())).expect("a file of /proc")
+        Path::new("/proc").join(pid.as_raw_nonzero().to_string()).join(file)
     }
 
     /// How many files it may have open from now on.

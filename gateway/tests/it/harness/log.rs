@@ -3,7 +3,7 @@
 use super::deadline::within;
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Read};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Condvar, Mutex};
 use std::thread::{self, JoinHandle};
 use tokio::sync::watch;
 
@@ -11,13 +11,15 @@ use tokio::sync::watch;
 #[derive(Clone)]
 pub(crate) struct Log {
     lines: Arc<Mutex<Vec<String>>>,
+    /// Whether nothing is to be read.
+    held_back: Arc<(Mutex<bool>, Condvar)>,
     /// How many lines there are, and whether there will be more.
     state: Arc<watch::Sender<(usize, bool)>>,
 }
 
 impl Log {
     pub(crate) fn new() -> Self {
-        Self { lines: Arc::default(), state: Arc::new(watch::Sender::new((0, true))) }
+        Self { lines: Arc::default(), held_back: Arc::default(), state: Arc::new(watch::Sender::new((0, true))) }
     }
 
     /// Follows `output` to its end. A thread of its own, so that a busy test never makes the process wait.
@@ -30,6 +32,8 @@ impl Log {
             while output.read_until(b'\n', &mut line).is_ok_and(|length| length > 0) {
                 log.push(String::from_utf8_lossy(line.trim_ascii_end()).into_owned());
                 line.clear();
+                let (held_back, let_go) = &*log.held_back;
+                drop(let_go.wait_while(held_back.lock().unwrap(), |held_back| *held_back).unwrap());
             }
             log.state.send_modify(|state| state.1 = false);
         })
@@ -39,6 +43,12 @@ impl Log {
         let mut lines = self.lines.lock().unwrap();
         lines.push(line);
         self.state.send_modify(|state| state.0 = lines.len());
+    }
+
+    /// Lets nothing be read from now on until what it gives is dropped.
+    pub(crate) fn hold_back(&self) -> HeldBack {
+        *self.held_back.0.lock().unwrap() = true;
+        HeldBack(self.held_back.clone())
     }
 
     /// All of it.
@@ -100,5 +110,16 @@ impl Log {
         let mut kept: Vec<_> = lines.iter().filter(|line| !noise(line)).rev().take(60).map(String::as_str).collect();
         kept.reverse();
         kept.join("\n")
+    }
+}
+
+/// Nothing is read while this is there.
+pub(crate) struct HeldBack(Arc<(Mutex<bool>, Condvar)>);
+
+impl Drop for HeldBack {
+    fn drop(&mut self) {
+        let (held_back, let_go) = &*self.0;
+        *held_back.lock().unwrap() = false;
+        let_go.notify_all();
     }
 }

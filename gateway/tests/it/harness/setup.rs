@@ -29,6 +29,7 @@ pub(crate) struct Setup {
     pub(super) environment: Vec<(&'static str, String)>,
     pub(super) manager: ServiceManager,
     pub(super) arguments: Vec<&'static str>,
+    pub(super) user: Option<u32>,
 }
 
 impl Setup {
@@ -49,7 +50,11 @@ impl Setup {
         );
         let (settings, keys, manager) = (settings.parse().unwrap(), String::new(), ServiceManager::default());
         let (files, environment, arguments) = (Vec::new(), Vec::new(), Vec::new());
-        Self { settings, keys, key, manager, files, environment, arguments }.client(CLIENT, "tools = \"all\"", &[])
+        Self { settings, keys, key, manager, files, environment, arguments, user: None }.client(
+            CLIENT,
+            "tools = \"all\"",
+            &[],
+        )
     }
 
     /// Adds what `settings` says; what stands there already is replaced.
@@ -94,6 +99,12 @@ impl Setup {
     /// One more argument of `serve`.
     pub(crate) fn argument(mut self, argument: &'static str) -> Self {
         self.arguments.push(argument);
+        self
+    }
+
+    /// Runs as this user; only root can have it so.
+    pub(crate) fn user(mut self, user: u32) -> Self {
+        self.user = Some(user);
         self
     }
 

@@ -1,0 +1,51 @@
+//! Whoever reads the log may stop doing so: requests are answered as before. Lines that find no room are lost, which is counted
+//! and, once lines are taken again, said. When the process ends, nothing is lost that can still be written.
+
+use crate::harness::origin::ok;
+use crate::harness::{Ask, Gateway, Origin};
+use rustix::process::Signal;
+
+#[tokio::test]
+async fn and_it_says_how_many_lines_are_lost() {
+    let origin = Origin::answering(|_| ok("{}")).await;
+    let gateway = Gateway::before(&origin).start().await;
+    let ask = Ask::ping().key(&gateway.key().secret);
+    let mut client = gateway.http2().await; // whose library says much
+    assert_eq!(gateway.metric("gateway_log_lines_lost_total").await, Some(0.0));
+    let held_back = gateway.log.hold_back();
+    let mut lost = 0.0;
+    for round in 0.. {
+        assert!(round < 1000, "there is room for the lines of a hundred thousand requests");
+        for _ in 0..100 {
+            client.ask(&ask).await.with(200);
+        }
+        lost = gateway.metric("gateway_log_lines_lost_total").await.unwrap();
+        if lost > 0.0 {
+            break;
+        }
+    }
+    drop(held_back);
+    let line = gateway.said("lines of this log are lost: they were not taken in time", 0).await;
+    assert!(line["lines"].as_f64().unwrap() >= lost, "{line}");
+    let from = gateway.log.len();
+    gateway.http1().await.ask(&Ask::get("/none")).await.with(404);
+    gateway.said("a request that needed no key", from).await;
+}
+
+#[tokio::test]
+async fn and_nothing_is_lost_at_the_end() {
+    let origin = Origin::answering(|_| ok("{}")).await;
+    let mut gateway = Gateway::before(&origin).start().await;
+    let ask = Ask::ping().key(&gateway.key().secret);
+    let held_back = gateway.log.hold_back();
+    let mut client = gateway.http2().await; // whose library says much
+    for _ in 0..50 {
+        client.ask(&ask).await.with(200); // more lines than fit the pipe
+    }
+    drop(client);
+    gateway.signal(Signal::TERM);
+    drop(held_back);
+    assert_eq!(gateway.exited().await, 0);
+    let last = gateway.log.text().lines().last().unwrap().to_owned();
+    assert!(last.contains("\"drained\""), "{last}");
+}
