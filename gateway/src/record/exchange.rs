@@ -4,8 +4,8 @@ mod lines;
 
 use super::audit::Field;
 use super::id::hex2;
-use super::seats::Seat;
 use super::requests::{Cell, HttpMethod};
+use super::seats::Seat;
 use super::tools::ToolNames;
 use super::{End, Limit, Live, Outcome, Peer, Recorder, Snapshot, Trace};
 use crate::access::{Client, Decision, Hold, Key, Lease, LeaseEnd, Principal, Proof, Slot};

@@ -14,6 +14,8 @@ const BEGINS: &[u8] = b"{\"time\":\"";
 const LONGEST: u64 = 1 << 20;
 /// How often it is looked whether somebody else has put the file aside.
 const LOOK: Duration = Duration::from_secs(1);
+/// Between the times in the names of two files that were put aside.
+const TICK: Duration = Duration::from_millis(1);
 
 pub(super) struct AuditFile {
     plan: FilePlan,
@@ -26,6 +28,8 @@ pub(super) struct AuditFile {
     looked: Instant,
     /// When the oldest line came that is not known to be on the disk.
     unsynced: Option<Instant>,
+    /// Which time the file has in its name that was put aside last.
+    aside: SystemTime,
 }
 
 impl AuditFile {
@@ -47,6 +51,7 @@ impl AuditFile {
             torn,
             looked: Instant::now(),
             unsynced: None,
+            aside: SystemTime::UNIX_EPOCH,
         };
         file.sync_directory()?;
         Ok(file)
@@ -105,22 +110,22 @@ impl AuditFile {
         Ok(())
     }
 
+    /// Names sort by age, so no two files have the same time, nor one that goes back with the clock.
     fn put_aside(&mut self) -> io::Result<()> {
         self.sync(true)?;
-        let time = humantime::format_rfc3339_millis(SystemTime::now()).to_string().replace([':', '-', '.'], "");
-        let mut aside = beside(&self.plan.path, &time);
-        for n in 1.. {
+        self.aside = SystemTime::now().max(self.aside + TICK);
+        loop {
+            let aside = beside(&self.plan.path, self.aside);
             if !aside.try_exists()? {
-                break;
+                return fs::rename(&self.plan.path, aside);
             }
-            aside = beside(&self.plan.path, &format!("{time}-{n}"));
+            self.aside += TICK;
         }
-        fs::rename(&self.plan.path, aside)
     }
 
     fn reopen(&mut self) -> io::Result<()> {
         let sync = self.sync(true);
-        *self = Self { torn: self.torn, ..Self::open(&self.plan)? };
+        *self = Self { torn: self.torn, aside: self.aside, ..Self::open(&self.plan)? };
         sync
     }
 
@@ -173,10 +178,10 @@ fn directory(path: &Path) -> &Path {
     path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-fn beside(path: &Path, time: &str) -> PathBuf {
+fn beside(path: &Path, time: SystemTime) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(".");
-    name.push(time);
+    name.push(humantime::format_rfc3339_millis(time).to_string().replace([':', '-', '.'], ""));
     name.into()
 }
 
@@ -252,6 +257,16 @@ mod tests {
         fs::rename(dir.path().join("audit.jsonl"), dir.path().join("audit.jsonl.20270115T080000007Z")).unwrap();
         put(&mut file, "2\n");
         assert_eq!(fs::read_to_string(dir.path().join("audit.jsonl")).unwrap(), "2\n");
+    }
+
+    #[test]
+    fn the_last_ones_stay_however_fast_they_come() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut file = AuditFile::open(&FilePlan { size: 3, keep: 2, ..plan(dir.path()) }).unwrap();
+        (100..200).for_each(|n| put(&mut file, &format!("{n}\n")));
+        let kept = names(dir.path());
+        let texts: Vec<_> = kept.iter().map(|name| fs::read_to_string(dir.path().join(name)).unwrap()).collect();
+        assert_eq!(texts, ["199\n", "197\n", "198\n"], "{kept:?}");
     }
 
     #[test]
