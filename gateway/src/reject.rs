@@ -86,6 +86,8 @@ pub enum Reject {
     Full,
     /// The upstream sent no response head within `upstream.head_timeout`.
     HeadTimeout,
+    /// The process had to end before the upstream had answered. Not 503: what has left may have been done.
+    Drained,
     /// The client stopped sending its request body, or broke it off.
     BodyIncomplete,
 }
@@ -107,7 +109,7 @@ const INVALID_KEY: &str = "Invalid API key";
 
 impl Reject {
     /// All refusals, in the order of their declaration; a metric has a slot for each.
-    pub const ALL: [Reject; 39] = [
+    pub const ALL: [Reject; 40] = [
         Reject::Target,
         Reject::HeaderName,
         Reject::Coding,
@@ -146,6 +148,7 @@ impl Reject {
         Reject::Overload,
         Reject::Full,
         Reject::HeadTimeout,
+        Reject::Drained,
         Reject::BodyIncomplete,
     ];
 
@@ -192,6 +195,7 @@ impl Reject {
             Reject::Overload => row(S::SERVICE_UNAVAILABLE, -32011, "overload", "The gateway has too many requests in flight. Try again."),
             Reject::Full => row(S::SERVICE_UNAVAILABLE, -32011, "full", "The gateway holds as many bytes of bodies and lists as it may. Try again."),
             Reject::HeadTimeout => row(S::GATEWAY_TIMEOUT, -32012, "head_timeout", "The MCP server behind this gateway did not answer in time."),
+            Reject::Drained => row(S::GATEWAY_TIMEOUT, -32012, "drained", "This gateway had to end before the MCP server behind it answered."),
             Reject::BodyIncomplete => row(S::BAD_REQUEST, -32600, "body_incomplete", "The request body ended before it was complete."),
         }
     }

@@ -14,7 +14,7 @@ use super::turn::Wait;
 use super::upload::Upload;
 use super::{Gateway, echoes, echoing, headers, refused};
 use crate::clock::Deadline;
-use crate::record::Exchange;
+use crate::record::{End, Exchange};
 use crate::reject::Reject;
 use crate::stock::{FREE, Stock};
 use crate::upstream::{Streamed, Trip};
@@ -126,7 +126,8 @@ impl Stage {
                     *self = Stage::Fetching(trip);
                 }
                 Stage::Fetching(trip) => {
-                    let mut reply = ready!(Pin::new(trip).poll(cx)).map_err(|failure| refused(&failure))?;
+                    let Poll::Ready(fetched) = Pin::new(trip).poll(cx) else { return must_end(gateway, exchange) };
+                    let mut reply = fetched.map_err(|failure| refused(&failure))?;
                     if let Some(session) = reply.session.take() {
                         reply.headers.insert(MCP_SESSION_ID, gateway.given_session(session, exchange)?);
                     }
@@ -135,7 +136,10 @@ impl Stage {
                     let sieve = Sieve::new(policy, lists);
                     *self = Stage::Sifting(Box::new(Sifting::new(reply, sieve, gateway.max_list)));
                 }
-                Stage::Sifting(sifting) => return sifting.poll(cx),
+                Stage::Sifting(sifting) => match sifting.poll(cx) {
+                    Poll::Pending => return must_end(gateway, exchange),
+                    sifted => return sifted,
+                },
                 Stage::Discarding(discarding) => {
                     ready!(discarding.poll(gateway.upstream.stock(), cx));
                     return Poll::Ready(Err(echoing(discarding.refusal.clone(), discarding.kept.bytes())));
@@ -143,6 +147,19 @@ impl Stage {
             }
         }
     }
+}
+
+/// Of a request that has left and of whose reply the client has seen nothing: it ends when a reply would that has begun, with a
+/// refusal. Whatever it waits for has its task known to the clock, by which all are woken that may have to end.
+#[inline]
+fn must_end(gateway: &Gateway, exchange: &mut Exchange) -> Poll<Result<Sifted, Refusal>> {
+    let (end, reject) = match exchange.lease_ended() {
+        Some(end) => (End::LeaseEnded, end.into()),
+        None if gateway.turn.is_closing() => (End::Drained, Reject::Drained),
+        None => return Poll::Pending,
+    };
+    exchange.ended(end);
+    Poll::Ready(Err(reject.into()))
 }
 
 /// A body on its way in.

@@ -33,7 +33,8 @@ impl Sifting {
         Self { held: Some((reply, Box::new(sieve))), whole: Vec::new(), counted: None, trailers: None, most }
     }
 
-    /// Ready when the reply may be passed on, or may not.
+    /// Ready when the reply may be passed on, or may not. Whoever waits is woken to look whether it must end, as those are
+    /// whose reply has begun.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Sifted, Refusal>> {
         let Some((mut reply, sieve)) = self.held.take() else { return Poll::Pending };
         if !may_be_list(&reply, &sieve) {
@@ -46,6 +47,7 @@ impl Sifting {
             match self.poll_whole(&mut reply, cx) {
                 Poll::Ready(read) => read?,
                 Poll::Pending => {
+                    let _ = reply.deadline.poll(cx); // it is not armed
                     self.held = Some((reply, sieve));
                     return Poll::Pending;
                 }

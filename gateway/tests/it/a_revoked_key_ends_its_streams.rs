@@ -1,10 +1,11 @@
 //! A key that is revoked or removed ends what it opened, and nothing else: an event stream between two events as if it had
 //! come to its end, anything in its middle so that nobody takes it for whole. Other clients, and other keys of the client, go
-//! on. What arrives later than the revocation is 401.
+//! on. What arrives later than the revocation is 401, and so is what waits for the head of its reply, or for a list to be cut
+//! down.
 
 use crate::harness::client::Stream;
 use crate::harness::limits::raise_file_limit;
-use crate::harness::origin::Exchange;
+use crate::harness::origin::{Exchange, ok};
 use crate::harness::{Ask, Gateway, Http1, Http2, Key, Origin, Piece, Protocol, eventually, within};
 use rustix::process::Signal;
 use serde_json::json;
@@ -98,6 +99,48 @@ async fn at_the_first_boundary_if_it_comes_in_time() {
             (rest, false) => assert!(b"\n\n".starts_with(&rest), "this machine was too slow: {rest:?}"),
         }
         exchange.closed().await;
+    }
+}
+
+/// What a reply may have come to of which the client has seen nothing yet.
+const NOTHING_YET: [&str; 3] =
+    ["", "HTTP/1.1 200 OK\r\n", "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 99\r\n\r\n{"];
+
+#[tokio::test]
+async fn with_401_where_no_reply_has_begun() {
+    for protocol in Protocol::BOTH {
+        let origin = Origin::start().await;
+        let (key, other) = (Key::new(), Key::new());
+        let setup = Gateway::before(&origin).client("phone", "tools = [\"a\"]", &[&key, &other]);
+        let gateway = setup.start().await;
+        let list = Ask::message(&json!({"jsonrpc": "2.0", "id": 7, "method": "tools/list"}));
+        let mut clients = Vec::new();
+        for _ in 0..4 {
+            clients.push(gateway.client(protocol).await);
+        }
+        let mut calls = Vec::new();
+        for (number, client) in clients.iter_mut().enumerate() {
+            let key = if number < 3 { &key } else { &other };
+            let incoming = client.open(&list.clone().key(&key.secret)).await;
+            let mut exchange = origin.whole().await;
+            exchange.send(NOTHING_YET.get(number).unwrap_or(&"")).await;
+            calls.push((incoming, exchange));
+        }
+        let (kept, mut keeps) = calls.pop().unwrap();
+        gateway.command(&["keys", "revoke", &key.id]);
+        for (incoming, mut exchange) in calls {
+            let reply = incoming.reply().await;
+            assert_eq!(reply.fields.one("www-authenticate"), Some("ApiKey realm=\"API\""));
+            assert_eq!(reply.refuses(401, -32001, json!(null)), "Invalid API key");
+            exchange.closed().await;
+        }
+        let ended = gateway.audit.wait("three requests", 0, 3, |line| line["end"] == "lease_ended").await;
+        for line in ended {
+            let said = (&line["outcome"], &line["status"], &line["reason"], &line["key_id"]);
+            assert_eq!(said, (&json!("key_disabled"), &json!(401), &json!("revoked"), &json!(key.id)), "{line}");
+        }
+        keeps.send(ok("{\"jsonrpc\":\"2.0\",\"id\":7,\"result\":{\"tools\":[]}}")).await;
+        kept.reply().await.with(200);
     }
 }
 

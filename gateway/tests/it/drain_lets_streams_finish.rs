@@ -1,10 +1,11 @@
 //! SIGTERM and SIGINT: not ready at once, no new connections, no new requests on old ones, but what runs may finish until
-//! `drain.timeout`, which ends the rest. Exit code 0. During `drain.delay` everything is still served, but no connection is
+//! `drain.timeout`, which ends the rest: what no reply has begun for is 504. Exit code 0. During `drain.delay` everything is still served, but no connection is
 //! kept. A second signal ends the process at once.
 
 use crate::harness::origin::ok;
-use crate::harness::{Ask, Gateway, Http1, Origin, Piece, Protocol, eventually};
+use crate::harness::{Ask, Gateway, Http1, Key, Origin, Piece, Protocol, eventually};
 use rustix::process::Signal;
+use serde_json::json;
 use tokio::net::TcpStream;
 
 async fn unready(gateway: &Gateway) {
@@ -126,6 +127,41 @@ async fn the_timeout_ends_what_is_left() {
     assert_eq!(gateway.exited().await, 0);
     for line in gateway.audited(2).await {
         assert_eq!((&line["outcome"], &line["end"]), (&"relayed".into(), &"drained".into()), "{line}");
+    }
+}
+
+/// A call of whose reply its client has seen nothing: no head has come, or no more than the beginning of a list.
+#[tokio::test]
+async fn the_timeout_tells_those_who_wait_for_a_reply() {
+    let origin = Origin::start().await;
+    let key = Key::new();
+    let setup = Gateway::before(&origin).client("phone", "tools = [\"a\"]", &[&key]);
+    let mut gateway = setup.settings("[drain]\ntimeout = \"300ms\"").start().await;
+    let list = Ask::message(&json!({"jsonrpc": "2.0", "id": 7, "method": "tools/list"})).key(&key.secret);
+    let begun = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 99\r\n\r\n{";
+    let mut clients = Vec::new();
+    for (protocol, sent) in Protocol::BOTH.into_iter().flat_map(|protocol| ["", begun].map(|sent| (protocol, sent))) {
+        clients.push((gateway.client(protocol).await, sent));
+    }
+    let mut calls = Vec::new();
+    for (client, sent) in &mut clients {
+        let incoming = client.open(&list).await;
+        let mut exchange = origin.whole().await;
+        exchange.send(*sent).await;
+        calls.push((incoming, exchange));
+    }
+    gateway.signal(Signal::TERM);
+    for (incoming, mut exchange) in calls {
+        let reply = incoming.reply().await;
+        assert_eq!(reply.fields.one("retry-after"), None, "it may have been done");
+        let sentence = reply.refuses(504, -32012, json!(null));
+        assert_eq!(sentence, "This gateway had to end before the MCP server behind it answered.");
+        exchange.closed().await;
+    }
+    drop(clients);
+    assert_eq!(gateway.exited().await, 0);
+    for line in gateway.audited(4).await {
+        assert_eq!((&line["outcome"], &line["end"]), (&"drained".into(), &"drained".into()), "{line}");
     }
 }
 
