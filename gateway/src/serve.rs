@@ -5,6 +5,7 @@ mod audit;
 mod breath;
 mod drain;
 mod error;
+mod fault;
 mod listener;
 mod logging;
 pub mod memory;
@@ -29,6 +30,7 @@ use admin::{Admin, Reach};
 use arc_swap::ArcSwap;
 use audit::Journal;
 use drain::Drain;
+use fault::Fault;
 use listener::Listeners;
 use logging::Logging;
 use memory::WorstCase;
@@ -57,6 +59,7 @@ struct Shared {
     metrics: Arc<Metrics>,
     journal: Journal,
     drain: Drain,
+    fault: Fault,
     notify: Notify,
     /// Rung when a lease has ended, so that streams look.
     bell: watch::Sender<()>,
@@ -78,7 +81,7 @@ struct Shared {
 /// Serves until a signal says otherwise: `gateway serve`.
 ///
 /// # Errors
-/// Anything that keeps the gateway from starting. Once it serves, it ends well.
+/// Anything that keeps the gateway from starting. Once it serves, it ends well, but for a fault of ours.
 ///
 /// With `sandboxed` the process gives up what it needs no more once its sockets are bound.
 pub fn run(config: &Path, sandboxed: bool) -> Result<(), ServeError> {
@@ -134,7 +137,10 @@ async fn live(
     tokio::spawn(reload.run(shared.clone(), hangup));
     info!("ready");
     shared.notify.ready();
-    let name = signals.next().await;
+    let name = tokio::select! {
+        name = signals.next() => name,
+        () = shared.fault.told() => return Err(ServeError::Fault),
+    };
     shared.notify.stopping();
     info!(signal = name, streams = shared.metrics.streams_open(), "draining");
     shared.journal.stopping(name);
@@ -215,6 +221,7 @@ fn share(
         trusted: settings.listen.trusted_proxies.clone().into(),
         strangers: Strangers::new(settings.limits.per_address),
         drain: Drain::default(),
+        fault: Fault::default(),
         notify: Notify::open(),
         bell: watch::Sender::new(()),
         connector,

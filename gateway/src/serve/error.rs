@@ -50,6 +50,9 @@ pub enum ServeError {
         /// Why.
         cause: io::Error,
     },
+    /// A worker has ended, or lost what it cannot do without.
+    #[error("a worker cannot serve any more, by a fault of which the log tells: ending, to be started anew")]
+    Fault,
     /// Something of ours.
     #[error("cannot start: {0}")]
     Start(#[from] io::Error),
@@ -65,7 +68,7 @@ impl ServeError {
             | ServeError::NoAuthorities(_)
             | ServeError::Inherited(_)
             | ServeError::Audit { .. } => true,
-            ServeError::Bind { .. } | ServeError::Start(_) => false,
+            ServeError::Bind { .. } | ServeError::Fault | ServeError::Start(_) => false,
         }
     }
 }

@@ -26,6 +26,7 @@ use hyper::server::conn::{http1, http2};
 use local::{Care, Local};
 use patience::Times;
 use std::cell::Cell;
+use std::future::Future;
 use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -55,8 +56,10 @@ pub(super) fn start(index: usize, sockets: Sockets, shared: Arc<Shared>) -> io::
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     std::thread::Builder::new().name(format!("worker-{index}")).spawn(move || {
         let local = LocalSet::new();
-        if let Err(cause) = local.block_on(&runtime, run(index, sockets, shared)) {
+        let fault = shared.fault.clone();
+        if let Err(cause) = local.block_on(&runtime, fault.watch("run", run(index, sockets, shared))) {
             error!(%cause, "a worker cannot serve");
+            fault.tell();
         }
     })
 }
@@ -64,17 +67,18 @@ pub(super) fn start(index: usize, sockets: Sockets, shared: Arc<Shared>) -> io::
 async fn run(index: usize, sockets: Sockets, shared: Arc<Shared>) -> io::Result<()> {
     let worker = Rc::new(Worker::new(index, shared)?);
     let recorder = worker.gateway.recorder.clone();
-    spawn_local(async move { recorder.run().await });
+    vital(&worker, "audit", async move { recorder.run().await });
     let clock = worker.clock.clone();
-    spawn_local(async move { clock.run().await });
+    vital(&worker, "clock", async move { clock.run().await });
     let upstream = worker.gateway.upstream.clone();
-    spawn_local(async move { upstream.watch().await });
-    let mut accepting = vec![spawn_local(accept(worker.clone(), TcpListener::from_std(sockets.public)?, true))];
+    vital(&worker, "pool", async move { upstream.watch().await });
+    let public = accept(worker.clone(), TcpListener::from_std(sockets.public)?, true);
+    let mut accepting = vec![vital(&worker, "accept", public)];
     if let Some(plaintext) = sockets.plaintext {
-        accepting.push(spawn_local(accept(worker.clone(), TcpListener::from_std(plaintext)?, false)));
+        accepting.push(vital(&worker, "accept", accept(worker.clone(), TcpListener::from_std(plaintext)?, false)));
     }
-    spawn_local(search::search(worker.clone()));
-    spawn_local(look_again(worker.clone()));
+    vital(&worker, "search", search::search(worker.clone()));
+    vital(&worker, "look_again", look_again(worker.clone()));
     let mut phase = worker.shared.drain.watch();
     let _ = phase.wait_for(|phase| *phase >= Phase::Unready).await;
     worker.leaving.set(true);
@@ -93,6 +97,11 @@ async fn run(index: usize, sockets: Sockets, shared: Arc<Shared>) -> io::Result<
         }
     }
     Ok(())
+}
+
+/// Begins a task that all connections need.
+fn vital(worker: &Worker, name: &'static str, task: impl Future<Output = ()> + 'static) -> tokio::task::JoinHandle<()> {
+    spawn_local(worker.shared.fault.watch(name, task))
 }
 
 /// What the connections of a worker share.
