@@ -11,7 +11,8 @@ use tokio::io::ReadBuf;
 
 /// Most plaintext in a record (RFC 8446, section 5.1).
 pub(super) const RECORD: usize = 16 * 1024;
-/// Most bytes that a client may have sent of something that is not whole: a handshake message of 64 KiB.
+/// Most bytes that a client may have sent of something that is not whole, in its handshake: a message of 64 KiB. Later it is
+/// one record.
 pub(super) const LARGEST: usize = 0xffff;
 /// A record as it comes, at its largest (RFC 5246, section 6.2.3).
 pub(super) const WHOLE: usize = RECORD + 2048 + 5;
@@ -47,6 +48,8 @@ struct Aside {
 enum Failed {
     /// The client's end came without notice: somebody else may have cut the connection.
     BrokenOff,
+    /// A handshake message goes on for longer than any that there is.
+    Endless,
     Tls(Error),
 }
 
@@ -79,10 +82,15 @@ impl Session {
     pub(super) fn receive(&mut self, records: &mut [u8], room: &mut ReadBuf<'_>) {
         let done = self.look(records, room);
         let rest = records.get(done..).unwrap_or_default();
-        if rest.is_empty() {
-            self.ahead = Vec::new();
+        let most = if self.tls.is_handshaking() { LARGEST } else { WHOLE };
+        if rest.len() > most {
+            self.aside.failed.get_or_insert(Failed::Endless);
+        }
+        if rest.is_empty() || self.aside.failed.is_some() {
+            (self.ahead, self.unread) = (Vec::new(), false);
         } else {
             self.ahead.clear();
+            self.ahead.reserve_exact(rest.len());
             self.ahead.extend_from_slice(rest);
         }
     }
@@ -117,6 +125,7 @@ impl Session {
     pub(super) fn error(&self) -> Option<io::Error> {
         self.aside.failed.as_ref().map(|failed| match failed {
             Failed::BrokenOff => io::ErrorKind::UnexpectedEof.into(),
+            Failed::Endless => io::Error::new(io::ErrorKind::InvalidData, "a handshake message does not end"),
             Failed::Tls(cause) => io::Error::new(io::ErrorKind::InvalidData, cause.clone()),
         })
     }
@@ -198,8 +207,8 @@ impl Session {
     /// sent first.
     fn write(&mut self, mut write: impl FnMut(Traffic<'_>) -> io::Result<usize>) -> io::Result<usize> {
         loop {
-            if let Some(Failed::Tls(cause)) = &self.aside.failed {
-                return Err(io::Error::new(io::ErrorKind::InvalidData, cause.clone()));
+            if let Some(Failed::Tls(_) | Failed::Endless) = &self.aside.failed {
+                return Err(self.error().unwrap_or(io::ErrorKind::InvalidData.into()));
             }
             let mut written = None;
             let mut none = ReadBuf::new(&mut []);
@@ -210,7 +219,7 @@ impl Session {
             self.ahead.drain(..discard.min(self.ahead.len()));
             match (written, step) {
                 (Some(written), _) => return written,
-                (None, Step::Rest) => return Err(io::ErrorKind::BrokenPipe.into()),
+                (None, Step::Rest) => return Err(self.error().unwrap_or(io::ErrorKind::BrokenPipe.into())),
                 (None, Step::Again | Step::Plain) => {}
             }
         }
@@ -306,4 +315,4 @@ impl Aside {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -12,7 +12,7 @@ use rustls::{
 };
 use std::io::{Read, Write};
 
-const VERSIONS: [&SupportedProtocolVersion; 2] = [&version::TLS12, &version::TLS13];
+pub(in crate::serve::worker::tls) const VERSIONS: [&SupportedProtocolVersion; 2] = [&version::TLS12, &version::TLS13];
 
 /// A client of rustls' own, and the session; what one says is told the other by [`Talk::pass`].
 struct Talk {
@@ -26,7 +26,10 @@ struct Talk {
     room: usize,
 }
 
-fn configs(version: &'static SupportedProtocolVersion) -> (Arc<ServerConfig>, ClientConfig) {
+/// Of a server, and of a client that knows it.
+pub(in crate::serve::worker::tls) fn configs(
+    version: &'static SupportedProtocolVersion,
+) -> (Arc<ServerConfig>, ClientConfig) {
     let key = KeyPair::generate().unwrap();
     let certificate = rcgen::CertificateParams::new(vec!["localhost".into()]).unwrap().self_signed(&key).unwrap();
     let der = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
@@ -211,16 +214,13 @@ fn a_record_that_was_changed_ends_the_session_with_an_alert() {
     assert_eq!(told, Error::AlertReceived(rustls::AlertDescription::BadRecordMac));
 }
 
-/// rustls keeps places in what it was shown for as long as a handshake message is not whole, and looks there again with
-/// whatever comes next, a write too.
-#[test]
-fn a_write_amid_a_message_in_pieces_goes_out() {
-    let talk = Talk::new(&version::TLS13, 4096, 4096);
-    let Talk { client, session, .. } = talk;
+/// A session with TLS 1.3 after its handshake, and what makes records of a handshake that it takes for its client's, by number.
+fn forged() -> (Talk, impl Fn(u64, &[u8]) -> Vec<u8>) {
+    let Talk { client, session, .. } = Talk::new(&version::TLS13, 4096, 4096);
     let secrets = client.dangerous_extract_secrets().unwrap();
     let (seq, ConnectionTrafficSecrets::Aes128Gcm { key, iv }) = secrets.tx else { panic!("the suite is chosen") };
     let key = LessSafeKey::new(UnboundKey::new(&AES_128_GCM, key.as_ref()).unwrap());
-    let record = |number: u64, fragment: &[u8]| {
+    let record = move |number: u64, fragment: &[u8]| {
         let mut inner = [fragment, &[22]].concat(); // of a handshake
         let head = make_tls13_aad(inner.len() + AES_128_GCM.tag_len());
         let nonce = aws_lc_rs::aead::Nonce::assume_unique_for_key(Nonce::new(&iv, seq + number).0);
@@ -229,7 +229,14 @@ fn a_write_amid_a_message_in_pieces_goes_out() {
     };
     let (_, client) = configs(&version::TLS13);
     let client = ClientConnection::new(Arc::new(client), ServerName::try_from("localhost").unwrap()).unwrap();
-    let mut talk = Talk { client, session, read: Vec::new(), heard: Vec::new(), cut: 4096, room: 4096 };
+    (Talk { client, session, read: Vec::new(), heard: Vec::new(), cut: 4096, room: 4096 }, record)
+}
+
+/// rustls keeps places in what it was shown for as long as a handshake message is not whole, and looks there again with
+/// whatever comes next, a write too.
+#[test]
+fn a_write_amid_a_message_in_pieces_goes_out() {
+    let (mut talk, record) = forged();
     // a key update that asks for one, RFC 8446, section 4.6.3
     for (number, piece) in [&[24, 0][..], &[0, 1], &[1]].into_iter().enumerate() {
         talk.feed(&record(number as u64, piece));
@@ -237,4 +244,30 @@ fn a_write_amid_a_message_in_pieces_goes_out() {
         assert_eq!(talk.session.ahead().is_empty(), number == 2);
         talk.write(b"words").unwrap();
     }
+}
+
+/// After a handshake no message is long, and what a client has begun to send is kept for as long as it likes.
+#[test]
+fn a_message_that_does_not_end_is_not_kept() {
+    let (mut talk, record) = forged();
+    talk.feed(&record(0, &[24, 0, 0xff, 0xff]));
+    for number in 1..64 {
+        talk.feed(&record(number, &[0; 1000]));
+        assert!(talk.session.ahead.capacity() <= WHOLE);
+    }
+    assert_eq!(talk.session.error().unwrap().kind(), io::ErrorKind::InvalidData);
+    assert!(talk.session.ahead().is_empty() && talk.write(b"more").is_err());
+}
+
+/// rustls passes over empty ones, and counts them as read only with a message that follows.
+#[test]
+fn empty_handshake_records_are_passed_over() {
+    let (mut talk, record) = forged();
+    for number in 0..8 {
+        talk.feed(&record(number, &[]));
+        talk.write(b"words").unwrap();
+    }
+    talk.feed(&record(8, &[24, 0, 0, 1, 1]));
+    assert!(talk.session.error().is_none() && talk.session.ahead().is_empty());
+    talk.write(b"words").unwrap();
 }
