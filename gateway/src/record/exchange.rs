@@ -142,7 +142,7 @@ impl Exchange {
         self.live.clone()
     }
 
-    /// Which route it took, by number; see [`Metrics::new`].
+    /// Which route it took, by number; see [`Metrics::new`](super::Metrics::new).
     pub fn routed(&mut self, route: Option<usize>) {
         self.route = route.and_then(|n| u16::try_from(n).ok()).unwrap_or(u16::MAX);
     }

@@ -1,6 +1,6 @@
 //! SIGTERM and SIGINT: not ready at once, no new connections, no new requests on old ones, but what runs may finish until
-//! `drain.timeout`, which ends the rest: what no reply has begun for is 504. Exit code 0. During `drain.delay` everything is still served, but no connection is
-//! kept. A second signal ends the process at once.
+//! `drain.timeout`, which ends the rest: what no reply has begun for is 504. Exit code 0. During `drain.delay` everything is
+//! still served, but no connection is kept. A second signal ends the process at once.
 
 use crate::harness::origin::ok;
 use crate::harness::{Ask, Gateway, Http1, Key, Origin, Piece, Protocol, eventually};
