@@ -6,7 +6,7 @@ use super::farewell::Farewell;
 use super::frames::Frames;
 use super::line::{Line, Seen};
 use super::patience::Verdict;
-use super::tls::Tls;
+use super::tls::{Corked, Pouring, Tls};
 use super::vigil::Vigil;
 use crate::proxy::Door;
 use crate::proxy::hush::Belled;
@@ -93,12 +93,13 @@ async fn http1<S: AsyncRead + AsyncWrite + Unpin + 'static>(
 
 async fn http2(worker: &Rc<Worker>, stream: Tls, door: Rc<Door>) {
     let seen = stream.seen().clone();
+    let stream = Corked::new(stream);
     let frames = Frames::new(worker.shared.limits.max_control_frames, worker.header_list, worker.clock.now());
-    let line = TokioIo::new(Line::http2(stream, &seen, frames, &worker.clock));
+    let line = TokioIo::new(Line::http2(stream.clone(), &seen, frames, &worker.clock));
     let (gateway, at) = (worker.gateway.clone(), door.clone());
     let served = worker.http2.serve_connection(line, service_fn(move |request| gateway.handle(&at, request)));
     let vigil = Vigil::new(worker, &door, seen, true);
-    serve(worker, vigil, pin!(served), |served| served.graceful_shutdown()).await;
+    serve(worker, vigil, pin!(Pouring::new(served, stream)), |pouring| pouring.served().graceful_shutdown()).await;
 }
 
 /// Serves a connection to its end; `finish` tells it that it has to end well. Over HTTP/1.1 it is also what sends the

@@ -4,7 +4,10 @@
 //! none at all. What a read brings is decrypted where it lies and copied once, to where hyper wants it, and what hyper
 //! writes leaves in one system call.
 
+mod corked;
 mod session;
+
+pub(super) use corked::{Corked, Pouring};
 
 use super::line::Seen;
 use rustls::{CommonState, ServerConfig};
@@ -25,20 +28,22 @@ const LEAST: usize = 4 * 1024;
 const GATHERED: usize = 2 * RECORD;
 
 /// What all connections of a worker read and write through, one after the other.
-pub(super) struct Buffers(RefCell<Pair>);
+pub(super) struct Buffers(RefCell<Lent>);
 
-struct Pair {
+struct Lent {
     input: Box<[u8]>,
     output: Box<[u8]>,
+    /// For the one connection that is polled, see [`Corked`].
+    corked: Vec<u8>,
 }
 
 impl Buffers {
     pub(super) fn new() -> Self {
         let [input, output] = [LARGEST + WHOLE, SEALED].map(|size| vec![0; size].into_boxed_slice());
-        Self(RefCell::new(Pair { input, output }))
+        Self(RefCell::new(Lent { input, output, corked: Vec::new() }))
     }
 
-    fn lend<T>(&self, work: impl FnOnce(&mut Pair) -> T) -> T {
+    fn lend<T>(&self, work: impl FnOnce(&mut Lent) -> T) -> T {
         work(&mut self.0.borrow_mut())
     }
 }
@@ -83,7 +88,7 @@ impl Tls {
     /// Reads from the socket, and decrypts into `room`.
     fn poll_fill(&mut self, cx: &mut Context<'_>, room: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let Self { socket, session, buffers, .. } = self;
-        ready!(buffers.lend(|Pair { input, .. }| {
+        ready!(buffers.lend(|Lent { input, .. }| {
             let kept = session.ahead(); // at most LARGEST
             let (front, space) = input.split_at_mut(kept.len());
             front.copy_from_slice(kept);
@@ -107,6 +112,33 @@ impl Tls {
         if self.session.has_unsent() {
             let _ = self.poll_unsent(cx);
         }
+    }
+
+    /// Seals the front of `plain` and sends it; how much of it is on its way, whatever becomes of that.
+    fn put(&mut self, cx: &mut Context<'_>, plain: &[u8], output: &mut [u8]) -> io::Result<usize> {
+        if plain.is_empty() {
+            return Ok(0);
+        }
+        let taken = self.seal(cx, plain, output);
+        if taken.is_err() {
+            self.answer(cx);
+        }
+        taken
+    }
+
+    fn seal(&mut self, cx: &mut Context<'_>, plain: &[u8], output: &mut [u8]) -> io::Result<usize> {
+        let Self { socket, session, .. } = self;
+        let (taken, sealed) = session.seal(plain, output)?;
+        let sealed = output.get(..sealed).unwrap_or_default();
+        let sent = match session.has_unsent() {
+            true => 0, // what rustls had to say goes first
+            false => match Pin::new(socket).poll_write(cx, sealed) {
+                Poll::Ready(sent) => sent?,
+                Poll::Pending => 0,
+            },
+        };
+        session.keep(sealed.get(sent..).unwrap_or_default());
+        Ok(taken)
     }
 
     /// Sends what the socket had no room for.
@@ -163,29 +195,11 @@ impl AsyncWrite for Tls {
     ) -> Poll<io::Result<usize>> {
         let tls = self.get_mut();
         ready!(tls.poll_unsent(cx))?;
-        let Self { socket, session, buffers, .. } = tls;
-        let taken = buffers.lend(|Pair { input, output }| {
+        let buffers = tls.buffers.clone();
+        buffers.lend(|Lent { input, output, .. }| {
             let plain = gather(pieces, input.get_mut(..GATHERED).unwrap_or_default());
-            if plain.is_empty() {
-                return Ok(0);
-            }
-            let (taken, sealed) = session.seal(plain, output)?;
-            let sealed = output.get(..sealed).unwrap_or_default();
-            let sent = match session.has_unsent() {
-                true => 0, // what rustls had to say goes first
-                false => match Pin::new(socket).poll_write(cx, sealed) {
-                    Poll::Ready(sent) => sent?,
-                    Poll::Pending => 0,
-                },
-            };
-            // what is left is on its way, whatever becomes of it
-            session.keep(sealed.get(sent..).unwrap_or_default());
-            Ok(taken)
-        });
-        if taken.is_err() {
-            tls.answer(cx);
-        }
-        Poll::Ready(taken)
+            Poll::Ready(tls.put(cx, plain, output))
+        })
     }
 
     fn is_write_vectored(&self) -> bool {

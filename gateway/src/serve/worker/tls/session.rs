@@ -17,7 +17,7 @@ pub(super) const LARGEST: usize = 0xffff;
 /// A record as it comes, at its largest (RFC 5246, section 6.2.3).
 pub(super) const WHOLE: usize = RECORD + 2048 + 5;
 /// Most plaintext that is sealed at once, and room for what TLS adds to it, and for a key update before it.
-const AT_ONCE: usize = RECORDS as usize;
+pub(super) const AT_ONCE: usize = RECORDS as usize;
 pub(super) const SEALED: usize = AT_ONCE + (AT_ONCE / RECORD + 1) * 256 + 1024;
 
 /// One connection's TLS.

@@ -25,17 +25,17 @@ proptest! {
 }
 
 /// A client of rustls' own at the other end of a socket.
-struct Client {
-    tls: RefCell<ClientConnection>,
-    socket: TcpStream,
+pub(super) struct Client {
+    pub(super) tls: RefCell<ClientConnection>,
+    pub(super) socket: TcpStream,
 }
 
 /// How one client talks.
 #[derive(Clone, Debug)]
-struct Manner {
+pub(super) struct Manner {
     /// What it says, and what it is told, in pieces of so many bytes.
-    says: Vec<usize>,
-    told: Vec<usize>,
+    pub(super) says: Vec<usize>,
+    pub(super) told: Vec<usize>,
     /// How its records are cut, how much it reads at once, and how much the server does.
     cut: usize,
     takes: usize,
@@ -43,10 +43,10 @@ struct Manner {
     /// It renews its keys before each piece, where it can.
     renews: bool,
     /// It says that it has ended.
-    parts: bool,
+    pub(super) parts: bool,
 }
 
-fn manner() -> impl Strategy<Value = Manner> {
+pub(super) fn manner() -> impl Strategy<Value = Manner> {
     let sizes = || prop::collection::vec(0usize..60_000, 1..5);
     (sizes(), sizes(), 40usize..5000, 40usize..20_000, 1usize..30_000, any::<bool>(), any::<bool>()).prop_map(
         |(says, told, cut, takes, room, renews, parts)| Manner { says, told, cut, takes, room, renews, parts },
@@ -54,12 +54,12 @@ fn manner() -> impl Strategy<Value = Manner> {
 }
 
 /// So many bytes, and no others are like these.
-fn words(mark: u8, sizes: &[usize]) -> Vec<u8> {
+pub(super) fn words(mark: u8, sizes: &[usize]) -> Vec<u8> {
     (0..sizes.iter().sum()).map(|place: usize| mark ^ (place % 251) as u8).collect()
 }
 
 /// Both ends of a connection after its handshake; the kernel holds little of what they say.
-async fn pair(version: &'static SupportedProtocolVersion, buffers: &Rc<Buffers>) -> (Tls, Client) {
+pub(super) async fn pair(version: &'static SupportedProtocolVersion, buffers: &Rc<Buffers>) -> (Tls, Client) {
     let (server, client) = configs(version);
     let [listener, socket] = [(); 2].map(|()| TcpSocket::new_v4().unwrap());
     listener.bind(([127, 0, 0, 1], 0).into()).unwrap();
@@ -69,7 +69,9 @@ async fn pair(version: &'static SupportedProtocolVersion, buffers: &Rc<Buffers>)
     let (socket, accepted) = tokio::join!(socket.connect(listener.local_addr().unwrap()), listener.accept());
     let tls = ClientConnection::new(Arc::new(client), ServerName::try_from("localhost").unwrap()).unwrap();
     let mut client = Client { tls: RefCell::new(tls), socket: socket.unwrap() };
-    let mut tls = Tls::new(server, accepted.unwrap().0, buffers).unwrap();
+    let accepted = accepted.unwrap().0;
+    accepted.set_nodelay(true).unwrap();
+    let mut tls = Tls::new(server, accepted, buffers).unwrap();
     let (shaken, ()) = tokio::join!(poll_fn(|cx| tls.poll_handshake(cx)), client.handshake());
     shaken.unwrap();
     (tls, client)
@@ -101,7 +103,7 @@ impl Client {
     }
 
     /// Says what it has to, and hears what it is told; true if that ended with notice.
-    async fn talk(&mut self, mark: u8, manner: &Manner) -> (Vec<u8>, bool) {
+    pub(super) async fn talk(&mut self, mark: u8, manner: &Manner) -> (Vec<u8>, bool) {
         let Self { tls, socket } = self;
         let (tls, (mut reader, mut writer)) = (&*tls, socket.split());
         let says = async {
@@ -156,8 +158,8 @@ async fn send(tls: &RefCell<ClientConnection>, writer: &mut (impl AsyncWrite + U
 }
 
 /// The server's side of it: what it reads to the end, and how that comes.
-async fn serve(tls: Tls, mark: u8, manner: &Manner) -> (Vec<u8>, io::Result<()>) {
-    let (mut reader, mut writer) = tokio::io::split(tls);
+pub(super) async fn serve(stream: impl AsyncRead + AsyncWrite, mark: u8, manner: &Manner) -> (Vec<u8>, io::Result<()>) {
+    let (mut reader, mut writer) = tokio::io::split(stream);
     let reads = async {
         let (mut read, mut space) = (Vec::new(), vec![0; manner.room]);
         loop {
@@ -187,7 +189,7 @@ async fn serve(tls: Tls, mark: u8, manner: &Manner) -> (Vec<u8>, io::Result<()>)
     tokio::join!(reads, writes).0
 }
 
-fn block_on<T>(work: impl Future<Output = T>) -> T {
+pub(super) fn block_on<T>(work: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(work)
 }
 
