@@ -191,7 +191,7 @@ impl Gateway {
                 Some(principal)
             }
         };
-        fields.unambiguous()?;
+        fields.unambiguous(&request.headers)?;
         let forwarded = door.says_of(sender);
         let Some(principal) = principal else {
             let caller = Caller { principal: None, exchange, session: None, forwarded: &forwarded };

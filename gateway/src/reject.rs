@@ -14,6 +14,8 @@ pub enum Reject {
     Target,
     /// A header name stands for one of the gateway's own once `_` and `.` are read as `-`.
     HeaderName,
+    /// `Connection` lists a field that decides something here, as if it were for this hop only.
+    Nominated,
     /// A `Transfer-Encoding` that is anything but one `chunked`.
     Coding,
     /// More header fields than a request may have.
@@ -86,7 +88,7 @@ pub enum Reject {
     Full,
     /// The upstream sent no response head within `upstream.head_timeout`.
     HeadTimeout,
-    /// The process had to end before the upstream had answered. Not 503: what has left may have been done.
+    /// The process had to end before the upstream had answered. No `Retry-After`: what has left may have been done.
     Drained,
     /// The client stopped sending its request body, or broke it off.
     BodyIncomplete,
@@ -109,9 +111,10 @@ const INVALID_KEY: &str = "Invalid API key";
 
 impl Reject {
     /// All refusals, in the order of their declaration; a metric has a slot for each.
-    pub const ALL: [Reject; 40] = [
+    pub const ALL: [Reject; 41] = [
         Reject::Target,
         Reject::HeaderName,
+        Reject::Nominated,
         Reject::Coding,
         Reject::TooManyFields,
         Reject::HeaderList,
@@ -159,6 +162,7 @@ impl Reject {
         match self {
             Reject::Target => row(S::BAD_REQUEST, -32600, "bad_target", "The request target must be a plain path such as /mcp, without dot segments, empty segments, or encoded separators."),
             Reject::HeaderName => row(S::BAD_REQUEST, -32600, "bad_header_name", "A header name uses '_' or '.' where this gateway's own header has '-'."),
+            Reject::Nominated => row(S::BAD_REQUEST, -32600, "bad_connection", "Connection lists a field that is not for this connection only, such as Content-Type. Do not list it there."),
             Reject::Coding => row(S::BAD_REQUEST, -32600, "bad_coding", "Transfer-Encoding must be chunked, once, or absent."),
             Reject::TooManyFields => row(S::REQUEST_HEADER_FIELDS_TOO_LARGE, -32600, "too_many_fields", "The request has too many header fields."),
             Reject::HeaderList => row(S::REQUEST_HEADER_FIELDS_TOO_LARGE, -32600, "header_list_too_large", "The header fields of the request are too large."),
@@ -195,7 +199,7 @@ impl Reject {
             Reject::Overload => row(S::SERVICE_UNAVAILABLE, -32011, "overload", "The gateway has too many requests in flight. Try again."),
             Reject::Full => row(S::SERVICE_UNAVAILABLE, -32011, "full", "The gateway holds as many bytes of bodies and lists as it may. Try again."),
             Reject::HeadTimeout => row(S::GATEWAY_TIMEOUT, -32012, "head_timeout", "The MCP server behind this gateway did not answer in time."),
-            Reject::Drained => row(S::GATEWAY_TIMEOUT, -32012, "drained", "This gateway had to end before the MCP server behind it answered."),
+            Reject::Drained => row(S::SERVICE_UNAVAILABLE, -32011, "drained", "This gateway had to end before the MCP server behind it answered."),
             Reject::BodyIncomplete => row(S::BAD_REQUEST, -32600, "body_incomplete", "The request body ended before it was complete."),
         }
     }
@@ -220,7 +224,7 @@ impl Reject {
     /// Whether a request that was refused like this casts doubt on what follows it on its connection, which is then closed:
     /// its sender may read requests in another way than we do, or want us to.
     pub const fn ends_connection(self) -> bool {
-        matches!(self, Reject::Target | Reject::HeaderName | Reject::Coding)
+        matches!(self, Reject::Target | Reject::HeaderName | Reject::Nominated | Reject::Coding)
     }
 
     /// Its place in [`Reject::ALL`].

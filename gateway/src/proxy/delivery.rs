@@ -115,7 +115,8 @@ impl Stage {
         loop {
             match self {
                 Stage::Reading(reading) => {
-                    let asked = ready!(reading.poll(gateway, cx))?;
+                    let Poll::Ready(asked) = reading.poll(gateway, cx) else { return must_end(gateway, exchange) };
+                    let asked = asked?;
                     if let Some(end) = exchange.lease_ended() {
                         return Poll::Ready(Err(Reject::from(end).into())); // while its body came in
                     }
@@ -149,8 +150,8 @@ impl Stage {
     }
 }
 
-/// Of a request that has left and of whose reply the client has seen nothing: it ends when a reply would that has begun, with a
-/// refusal. Whatever it waits for has its task known to the clock, by which all are woken that may have to end.
+/// Of a request that waits, for its body or for what the upstream says: it ends when a reply would that has begun, with a
+/// refusal, since its client has seen nothing of it. Whatever it waits for has its task known to the clock, by which all are woken that may have to end.
 #[inline]
 fn must_end(gateway: &Gateway, exchange: &mut Exchange) -> Poll<Result<Sifted, Refusal>> {
     let (end, reject) = match exchange.lease_ended() {

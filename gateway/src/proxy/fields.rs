@@ -156,13 +156,32 @@ impl<'a> Fields<'a> {
         Shown { api_key: self.api_key, memory, address }
     }
 
-    /// Refuses names that a backend could take for one of ours. CGI and WSGI read `X_Client_Id` as `X-Client-Id`.
+    /// Refuses names that a backend could take for one of ours: CGI and WSGI read `X_Client_Id` as `X-Client-Id`. And a
+    /// `Connection` that would have the backend not see what was judged (RFC 9110, section 7.6.1).
     ///
     /// # Errors
-    /// [`Reject::HeaderName`].
-    pub fn unambiguous(&self) -> Result<(), Reject> {
-        if self.ambiguous { Err(Reject::HeaderName) } else { Ok(()) }
+    /// [`Reject::HeaderName`], [`Reject::Nominated`].
+    pub fn unambiguous(&self, headers: &HeaderMap) -> Result<(), Reject> {
+        if self.ambiguous {
+            return Err(Reject::HeaderName);
+        }
+        if self.nominates && nominated(headers).any(|name| goes_by(&name)) {
+            return Err(Reject::Nominated);
+        }
+        Ok(())
     }
+}
+
+/// Names that `Connection` lists.
+pub(super) fn nominated(headers: &HeaderMap) -> impl Iterator<Item = HeaderName> {
+    let tokens = headers.get_all(header::CONNECTION).iter().flat_map(|value| value.as_bytes().split(|b| *b == b','));
+    tokens.filter_map(|token| HeaderName::from_bytes(token.trim_ascii()).ok())
+}
+
+/// Whether both go by what it says, the gateway and the backend.
+fn goes_by(name: &HeaderName) -> bool {
+    let judged = matches!(fate(name), Fate::Kind | Fate::Coded | Fate::Version | Fate::Method | Fate::Name);
+    judged || matches!(fate(name), Fate::Session | Fate::Resumes) || *name == header::ACCEPT
 }
 
 fn is_keep_alive(value: &HeaderValue) -> bool {

@@ -3,11 +3,11 @@
 //! What is ours is removed from what the client sent and then set by us; what concerns one hop stays on it
 //! (RFC 9110, section 7.6.1). All else passes as it came.
 
-use super::fields::{Fate, Fields, fate};
+use super::fields::{Fate, Fields, fate, nominated};
 use super::letter::Mirrors;
 use crate::access::Principal;
 use crate::record::{Exchange, decimal};
-use http::header::{self, HeaderMap, HeaderName};
+use http::header::{self, HeaderName};
 use http::request::Parts;
 use std::net::IpAddr;
 
@@ -56,7 +56,7 @@ pub(super) fn write_head(
 ) -> Mirrors {
     let target = request.uri.path_and_query().map_or("/", |target| target.as_str());
     put(out, [request.method.as_str().as_bytes(), b" ", target.as_bytes(), host]);
-    let nominated = if fields.nominates { nominated(&request.headers) } else { Vec::new() };
+    let nominated = if fields.nominates { nominated(&request.headers).collect() } else { Vec::new() };
     let read_here = caller.principal.is_some_and(|principal| principal.client().policy().reads());
     let traced = caller.exchange.is_traced();
     let mut mirrors = Mirrors::default();
@@ -113,16 +113,4 @@ pub fn is_passing_trailer(name: &HeaderName) -> bool {
 #[inline]
 fn put<const N: usize>(out: &mut Vec<u8>, parts: [&[u8]; N]) {
     parts.into_iter().for_each(|part| out.extend_from_slice(part));
-}
-
-/// Names that `Connection` lists. What we judge by cannot be listed away, and what we set is written after.
-fn nominated(headers: &HeaderMap) -> Vec<HeaderName> {
-    let tokens = headers.get_all(header::CONNECTION).iter().flat_map(|value| value.as_bytes().split(|b| *b == b','));
-    let names = tokens.filter_map(|token| HeaderName::from_bytes(token.trim_ascii()).ok());
-    names.filter(|name| *name != header::ACCEPT && !is_judged(name)).collect()
-}
-
-/// Whether a policy goes by what it says.
-fn is_judged(name: &HeaderName) -> bool {
-    matches!(fate(name), Fate::Kind | Fate::Version | Fate::Method | Fate::Name)
 }

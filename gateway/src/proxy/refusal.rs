@@ -45,7 +45,7 @@ impl Refusal {
         if row.status == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("ApiKey realm=\"API\""));
         }
-        if row.status == StatusCode::SERVICE_UNAVAILABLE {
+        if row.status == StatusCode::SERVICE_UNAVAILABLE && self.reject != Reject::Drained {
             headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
         }
         if let Some(wait) = self.wait {

@@ -1,5 +1,5 @@
 //! SIGTERM and SIGINT: not ready at once, no new connections, no new requests on old ones, but what runs may finish until
-//! `drain.timeout`, which ends the rest: what no reply has begun for is 504. Exit code 0. During `drain.delay` everything is
+//! `drain.timeout`, which ends the rest: what no reply has begun for is 503. Exit code 0. During `drain.delay` everything is
 //! still served, but no connection is kept. A second signal ends the process at once.
 
 use crate::harness::origin::ok;
@@ -154,7 +154,7 @@ async fn the_timeout_tells_those_who_wait_for_a_reply() {
     for (incoming, mut exchange) in calls {
         let reply = incoming.reply().await;
         assert_eq!(reply.fields.one("retry-after"), None, "it may have been done");
-        let sentence = reply.refuses(504, -32012, json!(null));
+        let sentence = reply.refuses(503, -32011, json!(null));
         assert_eq!(sentence, "This gateway had to end before the MCP server behind it answered.");
         exchange.closed().await;
     }

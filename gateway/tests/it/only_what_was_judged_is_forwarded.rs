@@ -194,6 +194,20 @@ const HEADS: &[Case] = &[
     ("GET /mcp HTTP/1.1\r\n{H}{K}X: a\r\n b\r\n\r\n", 400, Closed, NOTHING),
     ("GET /mcp HTTP/1.1\r\n X: a\r\n{H}{K}\r\n", 400, Closed, NOTHING),
     ("GET /mcp HTTP/1.1\r\n{H}{K}Connection: X-API-Key, X-Client-Id\r\n\r\n", 200, Open, &["GET /mcp - "]),
+    // what was judged cannot be listed away
+    ("GET /mcp HTTP/1.1\r\n{H}{K}Connection: Accept\r\nAccept: */*\r\n\r\n", 400, Closed, NOTHING),
+    ("GET /mcp HTTP/1.1\r\n{H}{K}Connection: close, content-TYPE\r\n\r\n", 400, Closed, NOTHING),
+    ("GET /mcp HTTP/1.1\r\n{H}{K}Connection: close\r\nConnection: Mcp-Session-Id\r\n\r\n", 400, Closed, NOTHING),
+    ("GET / HTTP/1.1\r\n{H}Connection: Content-Encoding\r\n\r\n", 400, Closed, NOTHING),
+    ("POST /mcp HTTP/1.1\r\n{H}{K}Connection: Mcp-Method\r\nContent-Length: 5\r\n\r\nhello", 400, Closed, NOTHING),
+    ("POST /mcp HTTP/1.1\r\n{H}{K}Connection:,Mcp-Name ,\r\nContent-Length: 5\r\n\r\nhello", 400, Closed, NOTHING),
+    (
+        "POST /mcp HTTP/1.1\r\n{H}{K}Connection: MCP-Protocol-Version\r\nContent-Length: 5\r\n\r\nhello",
+        400,
+        Closed,
+        NOTHING,
+    ),
+    ("GET /mcp HTTP/1.1\r\n{H}{K}Connection: keep-alive, Last-Event-ID\r\n\r\n", 400, Closed, NOTHING),
 ];
 
 macro_rules! target {

@@ -47,7 +47,7 @@ const DROPPED: &[(&str, &str)] = &[
 
 /// What HTTP/1.1 alone may carry, for one hop.
 const HOP_BY_HOP: &[(&str, &str)] = &[
-    ("connection", "keep-alive, X-Hop, X-Client-Id, Content-Type, Mcp-Name"),
+    ("connection", "keep-alive, X-Hop, X-Client-Id"),
     ("connection", "x-other-hop"),
     ("x-hop", "1"),
     ("x-other-hop", "1"),
