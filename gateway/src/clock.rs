@@ -238,23 +238,12 @@ impl Drop for Deadline {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::Arc;
-    use std::sync::atomic::{AtomicUsize, Ordering};
-    use std::task::Wake;
-
-    #[derive(Default)]
-    struct Count(AtomicUsize);
-    impl Wake for Count {
-        fn wake(self: Arc<Self>) {
-            self.0.fetch_add(1, Ordering::Relaxed);
-        }
-    }
+    use crate::wakes::Wakes;
 
     #[test]
     fn a_deadline_never_fires_early_and_at_most_two_ticks_late() {
         let clock = Clock::new();
-        let count = Arc::new(Count::default());
-        let waker = Waker::from(count.clone());
+        let (waker, wakes) = Wakes::new();
         let mut cx = Context::from_waker(&waker);
         for ticks in 0..5u32 {
             let mut deadline = clock.deadline();
@@ -265,7 +254,7 @@ mod tests {
             }
             assert!(deadline.poll(&mut cx).is_ready());
         }
-        assert_eq!(count.0.load(Ordering::Relaxed), 5);
+        assert_eq!(wakes.count(), 5);
     }
 
     #[test]
@@ -285,12 +274,11 @@ mod tests {
     #[test]
     fn everybody_can_be_woken_at_once() {
         let clock = Clock::new();
-        let count = Arc::new(Count::default());
-        let waker = Waker::from(count.clone());
+        let (waker, wakes) = Wakes::new();
         let mut deadlines: Vec<_> = (0..3).map(|_| clock.deadline()).collect();
         deadlines.iter_mut().for_each(|d| assert!(d.poll(&mut Context::from_waker(&waker)).is_pending()));
         clock.wake_all();
-        assert_eq!(count.0.load(Ordering::Relaxed), 3);
+        assert_eq!(wakes.count(), 3);
     }
 
     #[test]

@@ -15,3 +15,5 @@ pub mod reject;
 pub mod serve;
 pub mod stock;
 pub mod upstream;
+#[cfg(test)]
+mod wakes;

@@ -99,24 +99,15 @@ impl Drop for Still {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wakes::Wakes;
     use std::future::poll_fn;
     use std::panic::{AssertUnwindSafe, catch_unwind};
     use std::pin::pin;
-    use std::sync::atomic::{AtomicUsize, Ordering};
-
-    #[derive(Default)]
-    struct Count(AtomicUsize);
-    impl Wake for Count {
-        fn wake(self: Arc<Self>) {
-            self.0.fetch_add(1, Ordering::Relaxed);
-        }
-    }
 
     #[test]
     fn only_what_rings_during_a_hushed_poll_and_on_its_thread_is_not_heard() {
-        let count = Arc::new(Count::default());
-        let task = Waker::from(count.clone());
-        let woken = || count.0.load(Ordering::Relaxed);
+        let (task, wakes) = Wakes::new();
+        let woken = || wakes.count();
         let mut cx = Context::from_waker(&task);
         let mut belled = pin!(Belled::new(poll_fn(|cx| Poll::Ready(cx.waker().clone()))));
         let Poll::Ready(bell) = belled.as_mut().poll(&mut cx) else { panic!("it is ready") };

@@ -4,6 +4,7 @@
 //! list to be cut down.
 
 use crate::harness::client::Stream;
+use crate::harness::client::uploads::{Uploads, nothing_passed_for_whole};
 use crate::harness::limits::raise_file_limit;
 use crate::harness::origin::{Exchange, ok};
 use crate::harness::{Ask, Gateway, Http1, Http2, Key, Origin, Piece, Protocol, eventually, within};
@@ -149,33 +150,16 @@ async fn with_401_while_its_body_is_on_the_way() {
     let origin = Origin::start().await;
     let key = Key::new();
     let gateway = Gateway::before(&origin).client("phone", "tools = \"all\"", &[&key]).start().await;
-    let ask = |length: u32| Ask::new("POST", "/mcp").key(&key.secret).field("content-length", length.to_string());
-    // one that is read whole, one that is passed on as it comes, over both protocols
-    let (mut h1, mut long1) = (gateway.http1().await, gateway.http1().await);
-    let (mut h2, mut long2) = (gateway.http2().await, gateway.http2().await);
-    h1.send_head(&ask(1000)).await;
-    h1.send("{").await;
-    long1.send_head(&ask(1_000_000)).await;
-    let mut third = h2.open_head(&ask(1000)).await;
-    third.send("{").await;
-    let mut fourth = long2.open_head(&ask(1_000_000)).await;
-    fourth.send("{").await;
+    let uploads = Uploads::begin(&gateway, &key).await;
     let let_in = "gateway_auth_decisions_total{result=\"accepted\",reason=\"\"}";
     eventually("all have shown the key", async || (gateway.metric(let_in).await == Some(4.0)).then_some(())).await;
     gateway.command(&["keys", "revoke", &key.id]);
-    for reply in [h1.reply().await, long1.reply().await] {
+    for reply in uploads.refused().await {
         assert_eq!(reply.refuses(401, -32001, json!(null)), "Invalid API key");
-    }
-    assert_eq!((third.head().await.0, fourth.head().await.0), (401, 401));
-    for client in [h1, long1] {
-        let mut client = client;
-        client.closed("its body never became whole").await;
     }
     let lines = gateway.audit.wait("all four", 0, 4, |line| line["end"] == "lease_ended").await;
     assert!(lines.iter().all(|line| line["reason"] == "revoked" && line["status"] == 401), "{lines:?}");
-    let (mut one, mut two) = (origin.next().await, origin.next().await);
-    assert!(!one.body_is_whole().await && !two.body_is_whole().await, "nothing passes for whole");
-    assert_eq!(origin.requests().len(), 2, "what is read whole was never forwarded");
+    nothing_passed_for_whole(&origin).await;
 }
 
 /// An open stream over either protocol.

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 const FLOORS: [&[&str]; 8] = [
-    &["reject", "clock", "stock"],
+    &["reject", "clock", "stock", "wakes"],
     &["mcp", "upstream"],
     &["access"],
     &["config"],

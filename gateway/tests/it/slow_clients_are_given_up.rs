@@ -2,6 +2,7 @@
 //! request, a body that comes too slowly, a reply that is not taken. Each has its own time; none of them touches a request
 //! that waits for the backend.
 
+use crate::harness::client::uploads::{Uploads, nothing_passed_for_whole};
 use crate::harness::origin::ok;
 use crate::harness::raw2::{HEADERS, block, frame, request};
 use crate::harness::{Ask, Client, Gateway, Http1, Http2, Origin, Piece, Protocol, ServiceManager, eventually};
@@ -78,27 +79,12 @@ async fn a_connection_without_requests() {
 #[tokio::test]
 async fn a_body_that_comes_too_slowly() {
     let (origin, gateway) = started("min_body_rate = \"64KiB\"").await;
-    let ask =
-        |length: usize| Ask::new("POST", "/mcp").key(&gateway.key().secret).field("content-length", length.to_string());
-    // one that is read whole, one that is passed on as it comes, over both protocols
-    let (mut h1, mut long1) = (gateway.http1().await, gateway.http1().await);
-    let (mut h2, mut long2) = (gateway.http2().await, gateway.http2().await);
-    h1.send_head(&ask(1000)).await;
-    h1.send("{").await;
-    long1.send_head(&ask(1_000_000)).await;
-    let mut third = h2.open_head(&ask(1000)).await;
-    third.send("{").await;
-    let mut fourth = long2.open_head(&ask(1_000_000)).await;
-    fourth.send("{").await;
-    assert!(h1.reply().await.refuses(400, -32600, serde_json::Value::Null).contains("body"));
-    h1.closed("its body is not whole").await;
-    assert_eq!(long1.reply().await.status, 400);
-    assert_eq!(third.head().await.0, 400);
-    assert_eq!(fourth.head().await.0, 400);
+    let uploads = Uploads::begin(&gateway, gateway.key()).await;
+    for reply in uploads.refused().await {
+        assert!(reply.refuses(400, -32600, serde_json::Value::Null).contains("body"));
+    }
     counted(&gateway, "min_body_rate", 4.0).await;
-    let (mut one, mut two) = (origin.next().await, origin.next().await);
-    assert!(!one.body_is_whole().await && !two.body_is_whole().await, "nothing passes for whole");
-    assert_eq!(origin.requests().len(), 2, "what is read whole was never forwarded");
+    nothing_passed_for_whole(&origin).await;
 }
 
 /// A client whose socket holds little of what it has not read yet.

@@ -3,6 +3,7 @@
 mod http1;
 mod http2;
 pub(crate) mod raw2;
+pub(crate) mod uploads;
 
 pub(crate) use http1::Http1;
 pub(crate) use http2::{Http2, Stream};

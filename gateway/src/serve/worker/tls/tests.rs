@@ -34,8 +34,8 @@ pub(super) struct Client {
 #[derive(Clone, Debug)]
 pub(super) struct Manner {
     /// What it says, and what it is told, in pieces of so many bytes.
-    pub(super) says: Vec<usize>,
-    pub(super) told: Vec<usize>,
+    says: Vec<usize>,
+    told: Vec<usize>,
     /// How its records are cut, how much it reads at once, and how much the server does.
     cut: usize,
     takes: usize,
@@ -43,7 +43,7 @@ pub(super) struct Manner {
     /// It renews its keys before each piece, where it can.
     renews: bool,
     /// It says that it has ended.
-    pub(super) parts: bool,
+    parts: bool,
 }
 
 pub(super) fn manner() -> impl Strategy<Value = Manner> {
@@ -54,7 +54,7 @@ pub(super) fn manner() -> impl Strategy<Value = Manner> {
 }
 
 /// So many bytes, and no others are like these.
-pub(super) fn words(mark: u8, sizes: &[usize]) -> Vec<u8> {
+fn words(mark: u8, sizes: &[usize]) -> Vec<u8> {
     (0..sizes.iter().sum()).map(|place: usize| mark ^ (place % 251) as u8).collect()
 }
 
@@ -103,7 +103,7 @@ impl Client {
     }
 
     /// Says what it has to, and hears what it is told; true if that ended with notice.
-    pub(super) async fn talk(&mut self, mark: u8, manner: &Manner) -> (Vec<u8>, bool) {
+    async fn talk(&mut self, mark: u8, manner: &Manner) -> (Vec<u8>, bool) {
         let Self { tls, socket } = self;
         let (tls, (mut reader, mut writer)) = (&*tls, socket.split());
         let says = async {
@@ -193,27 +193,36 @@ pub(super) fn block_on<T>(work: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(work)
 }
 
+/// How the server's side of a connection is served.
+pub(super) trait Serving: AsyncFn(Tls, u8, &Manner) -> (Vec<u8>, io::Result<()>) {}
+impl<F: AsyncFn(Tls, u8, &Manner) -> (Vec<u8>, io::Result<()>)> Serving for F {}
+
+/// Both at once, through the same buffers, and neither hears a byte of the other.
+pub(super) fn two_clients_hear_and_are_heard(one: &Manner, other: &Manner, serve: impl Serving) {
+    for version in VERSIONS {
+        let buffers = Rc::new(Buffers::new());
+        let talked = block_on(async {
+            let ((tls, mut client), (second, mut neighbour)) =
+                tokio::join!(pair(version, &buffers), pair(version, &buffers));
+            let first = async { tokio::join!(serve(tls, 1, one), client.talk(2, one)) };
+            let second = async { tokio::join!(serve(second, 3, other), neighbour.talk(4, other)) };
+            <[_; 2]>::from(tokio::join!(first, second))
+        });
+        for (((read, ended), (heard, told)), (manner, mark)) in talked.into_iter().zip([(one, 1), (other, 3)]) {
+            assert!(heard == words(mark, &manner.told) && told, "it heard {} bytes", heard.len());
+            assert!(read == words(mark + 1, &manner.says), "{} bytes were read", read.len());
+            let end = (!manner.parts).then_some(io::ErrorKind::UnexpectedEof);
+            assert_eq!(ended.map_err(|cause| cause.kind()).err(), end);
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(16))]
 
-    /// Both at once, through the same buffers, and neither hears a byte of the other.
     #[test]
-    fn two_clients_hear_and_are_heard_however_they_talk(one in manner(), other in manner()) {
-        for version in VERSIONS {
-            let buffers = Rc::new(Buffers::new());
-            let talked = block_on(async {
-                let ((tls, mut client), (second, mut neighbour)) =
-                    tokio::join!(pair(version, &buffers), pair(version, &buffers));
-                let first = async { tokio::join!(serve(tls, 1, &one), client.talk(2, &one)) };
-                let second = async { tokio::join!(serve(second, 3, &other), neighbour.talk(4, &other)) };
-                <[_; 2]>::from(tokio::join!(first, second))
-            });
-            for (((read, ended), (heard, told)), (manner, mark)) in talked.into_iter().zip([(&one, 1), (&other, 3)]) {
-                prop_assert!(heard == words(mark, &manner.told) && told, "it heard {} bytes", heard.len());
-                prop_assert!(read == words(mark + 1, &manner.says), "{} bytes were read", read.len());
-                prop_assert_eq!(ended.map_err(|cause| cause.kind()).err(), (!manner.parts).then_some(io::ErrorKind::UnexpectedEof));
-            }
-        }
+    fn however_they_talk(one in manner(), other in manner()) {
+        two_clients_hear_and_are_heard(&one, &other, serve);
     }
 }
 

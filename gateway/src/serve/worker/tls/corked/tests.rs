@@ -1,6 +1,5 @@
 use super::super::Buffers;
-use super::super::session::tests::VERSIONS;
-use super::super::tests::{block_on, manner, pair, serve, words};
+use super::super::tests::{Manner, block_on, manner, pair, serve, two_clients_hear_and_are_heard};
 use super::*;
 use proptest::prelude::*;
 use rustls::version::TLS13;
@@ -22,26 +21,13 @@ async fn poured<T>(stream: &Corked, work: impl Future<Output = T>) -> T {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(16))]
 
-    /// Both at once, through the same buffers, however little the kernel holds.
     #[test]
-    fn two_clients_hear_and_are_heard_however_they_talk(one in manner(), other in manner()) {
-        for version in VERSIONS {
-            let buffers = Rc::new(Buffers::new());
-            let talked = block_on(async {
-                let ((tls, mut client), (second, mut neighbour)) =
-                    tokio::join!(pair(version, &buffers), pair(version, &buffers));
-                let (tls, second) = (Corked::new(tls), Corked::new(second));
-                let first = async { tokio::join!(poured(&tls, serve(tls.clone(), 1, &one)), client.talk(2, &one)) };
-                let second =
-                    async { tokio::join!(poured(&second, serve(second.clone(), 3, &other)), neighbour.talk(4, &other)) };
-                <[_; 2]>::from(tokio::join!(first, second))
-            });
-            for (((read, ended), (heard, told)), (manner, mark)) in talked.into_iter().zip([(&one, 1), (&other, 3)]) {
-                prop_assert!(heard == words(mark, &manner.told) && told, "it heard {} bytes", heard.len());
-                prop_assert!(read == words(mark + 1, &manner.says), "{} bytes were read", read.len());
-                prop_assert_eq!(ended.map_err(|cause| cause.kind()).err(), (!manner.parts).then_some(io::ErrorKind::UnexpectedEof));
-            }
-        }
+    fn however_two_clients_talk(one in manner(), other in manner()) {
+        let served = async |tls, mark, manner: &Manner| {
+            let stream = Corked::new(tls);
+            poured(&stream, serve(stream.clone(), mark, manner)).await
+        };
+        two_clients_hear_and_are_heard(&one, &other, served);
     }
 }
 
