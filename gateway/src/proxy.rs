@@ -30,10 +30,9 @@ pub use door::Door;
 
 use crate::access::{Hold, Limited, Network, Paid, RecentSessions, Sole, Strangers, Uptime};
 use crate::clock::Clock;
-use crate::mcp::Call;
 use crate::record::{Exchange, Follow, HttpMethod, Limit, Live, Recorder, Trace};
 use crate::reject::Reject;
-use crate::upstream::{Failure, Reply, Trip, Upstream};
+use crate::upstream::{Reply, Trip, Upstream};
 use answer::{Answer, Waiting};
 use asked::Asked;
 use bounds::Bounds;
@@ -134,7 +133,7 @@ impl Gateway {
         match passed {
             Ok(Onward::Letter(letter)) => Answer::later(Delivery::new(self, exchange, dress, letter, body)),
             // over HTTP/1.1 hyper drains a short body or closes the connection
-            Err(refusal) if (many_streams || echoes(&refusal)) && !body.is_end_stream() => {
+            Err(refusal) if (many_streams || refusal.echoes()) && !body.is_end_stream() => {
                 Answer::later(Delivery::refusal(self, exchange, dress, refusal, body))
             }
             Ok(Onward::Preflight(fields)) => Answer::now(preflight(exchange, dress, fields)),
@@ -288,36 +287,4 @@ impl Gateway {
 /// What a request will hold, as far as its head tells. [`judgement`] knows better once the message has been read.
 fn promised(request: &Parts, fields: &Fields<'_>) -> Hold {
     if judgement::is_get(&request.method) || fields.listens { Hold::Stream } else { Hold::Flight }
-}
-
-/// Whether a refusal that the head brought about waits for a short body, to repeat its id: the sender is known, and would
-/// else wonder which of its calls it is.
-fn echoes(refusal: &Refusal) -> bool {
-    matches!(refusal.reject, Reject::StreamsLimited | Reject::InFlightLimited)
-}
-
-/// The refusal, with the id in as much of the body as came.
-fn echoing(refusal: Refusal, body: &[u8]) -> Refusal {
-    let id = Call::observe(body).filter(|_| echoes(&refusal)).and_then(|call| call.id().map(Into::into));
-    Refusal { id, ..refusal }
-}
-
-fn refused(failure: &Failure) -> Refusal {
-    let reject = match failure {
-        Failure::Unreachable(_) => Reject::UpstreamUnreachable,
-        Failure::Down => Reject::UpstreamDown,
-        Failure::Closed => Reject::UpstreamClosed,
-        Failure::Invalid(_) => Reject::UpstreamInvalid,
-        Failure::Timeout => Reject::HeadTimeout,
-        Failure::BodyIncomplete => Reject::BodyIncomplete,
-        Failure::BodyTooLarge => Reject::BodyTooLarge,
-    };
-    match failure {
-        Failure::BodyIncomplete | Failure::BodyTooLarge => {}
-        Failure::Down => tracing::debug!(word = reject.word(), "{failure}"), // said once, by the worker
-        Failure::Unreachable(_) | Failure::Closed | Failure::Invalid(_) | Failure::Timeout => {
-            tracing::warn!(word = reject.word(), "{failure}");
-        }
-    }
-    reject.into()
 }

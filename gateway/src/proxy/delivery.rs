@@ -12,7 +12,7 @@ use super::sieve::{Lists, Sieve};
 use super::sifting::{Sifted, Sifting};
 use super::turn::Wait;
 use super::upload::Upload;
-use super::{Gateway, echoes, echoing, headers, refused};
+use super::{Gateway, headers};
 use crate::clock::Deadline;
 use crate::record::{End, Exchange};
 use crate::reject::Reject;
@@ -128,7 +128,7 @@ impl Stage {
                 }
                 Stage::Fetching(trip) => {
                     let Poll::Ready(fetched) = Pin::new(trip).poll(cx) else { return must_end(gateway, exchange) };
-                    let mut reply = fetched.map_err(|failure| refused(&failure))?;
+                    let mut reply = fetched.map_err(|failure| Refusal::from(&failure))?;
                     if let Some(session) = reply.session.take() {
                         reply.headers.insert(MCP_SESSION_ID, gateway.given_session(session, exchange)?);
                     }
@@ -143,7 +143,7 @@ impl Stage {
                 },
                 Stage::Discarding(discarding) => {
                     ready!(discarding.poll(gateway.upstream.stock(), cx));
-                    return Poll::Ready(Err(echoing(discarding.refusal.clone(), discarding.kept.bytes())));
+                    return Poll::Ready(Err(discarding.refusal.clone().echoing(discarding.kept.bytes())));
                 }
             }
         }
@@ -233,7 +233,7 @@ impl Discarding {
                     let size = frame.data_ref().map_or(0, |data| data.len() as u64);
                     let Some(left) = self.left.checked_sub(size) else { return Poll::Ready(()) };
                     self.left = left;
-                    if echoes(&self.refusal) {
+                    if self.refusal.echoes() {
                         let _ = self.kept.push(frame, WHOLE, stock); // no more than is let in
                     }
                     if self.body.is_end_stream() {

@@ -2,7 +2,9 @@
 
 use super::ratelimit::millis;
 use crate::access::{Limited, seconds};
+use crate::mcp::Call;
 use crate::reject::Reject;
+use crate::upstream::Failure;
 use bytes::Bytes;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::{Response, StatusCode};
@@ -33,7 +35,42 @@ impl From<Limited> for Refusal {
     }
 }
 
+impl From<&Failure> for Refusal {
+    /// What the client is told of an upstream that failed; the operator is told more.
+    fn from(failure: &Failure) -> Self {
+        let reject = match failure {
+            Failure::Unreachable(_) => Reject::UpstreamUnreachable,
+            Failure::Down => Reject::UpstreamDown,
+            Failure::Closed => Reject::UpstreamClosed,
+            Failure::Invalid(_) => Reject::UpstreamInvalid,
+            Failure::Timeout => Reject::HeadTimeout,
+            Failure::BodyIncomplete => Reject::BodyIncomplete,
+            Failure::BodyTooLarge => Reject::BodyTooLarge,
+        };
+        match failure {
+            Failure::BodyIncomplete | Failure::BodyTooLarge => {}
+            Failure::Down => tracing::debug!(word = reject.word(), "{failure}"), // said once, by the worker
+            Failure::Unreachable(_) | Failure::Closed | Failure::Invalid(_) | Failure::Timeout => {
+                tracing::warn!(word = reject.word(), "{failure}");
+            }
+        }
+        reject.into()
+    }
+}
+
 impl Refusal {
+    /// Whether one that the head brought about waits for a short body, to repeat its id: the sender is known, and would else
+    /// wonder which of its calls it is.
+    pub(super) fn echoes(&self) -> bool {
+        matches!(self.reject, Reject::StreamsLimited | Reject::InFlightLimited)
+    }
+
+    /// The same, with the id in as much of the body as came.
+    pub(super) fn echoing(self, body: &[u8]) -> Self {
+        let id = Call::observe(body).filter(|_| self.echoes()).and_then(|call| call.id().map(Into::into));
+        Self { id, ..self }
+    }
+
     /// The answer: `{"jsonrpc":"2.0","id":..,"error":{"code":..,"message":..},"detail":..}`. Where it is known when to try
     /// again, the error has that as `"data":{"retry_after_ms":..}` and the head as `Retry-After`.
     pub fn response(&self) -> Response<Bytes> {

@@ -1,8 +1,8 @@
 //! A reply that may be a list, between its head and what the client gets of it.
 
+use super::media;
 use super::refusal::Refusal;
 use super::sieve::Sieve;
-use super::{media, refused};
 use crate::reject::Reject;
 use crate::stock::{Full, Held};
 use crate::upstream::Reply;
@@ -75,7 +75,7 @@ impl Sifting {
         let stock = reply.body.stock().clone();
         stock.make_room(&mut self.counted, &mut self.whole, length, COPIES).map_err(full)?;
         while let Some(frame) = ready!(reply.body.poll_frame(cx)) {
-            match frame.map_err(|failure| refused(&failure))?.into_data() {
+            match frame.map_err(|failure| Refusal::from(&failure))?.into_data() {
                 Ok(data) if data.len() > self.most - self.whole.len() => return Poll::Ready(Err(too_large())),
                 Ok(data) => {
                     stock.make_room(&mut self.counted, &mut self.whole, data.len(), COPIES).map_err(full)?;

@@ -1,13 +1,14 @@
 //! The record of one request, written when it is dropped: whatever happens to the request, its record happens.
 
+mod counts;
 mod lines;
+mod trace;
 
 use super::audit::Field;
-use super::id::hex2;
-use super::requests::{Cell, HttpMethod};
+use super::requests::HttpMethod;
 use super::seats::Seat;
 use super::tools::ToolNames;
-use super::{End, Limit, Live, Outcome, Peer, Recorder, Snapshot, Trace};
+use super::{End, Limit, Live, Outcome, Peer, Recorder, Snapshot};
 use crate::access::{Client, Decision, Hold, Key, Lease, LeaseEnd, Principal, Proof, Slot};
 use crate::mcp::{Call, Method as Rpc};
 use crate::reject::Reject;
@@ -104,37 +105,6 @@ impl Exchange {
     /// The request's id: 32 hexadecimal digits, unique in this fleet for all that chance allows.
     pub fn request_id(&self) -> &[u8; 32] {
         &self.id
-    }
-
-    /// It belongs to a trace that was begun before.
-    pub fn traced(&mut self, trace: Trace) {
-        self.trace = trace.id;
-        self.trace_flags = trace.flags;
-    }
-
-    /// Whether it belongs to a trace that was begun before.
-    pub fn is_traced(&self) -> bool {
-        self.trace != [0; 2]
-    }
-
-    /// The `traceparent` of what it asks of the upstream. A trace that begins here has the request's id; the span has the
-    /// second half of that.
-    pub fn traceparent(&self) -> [u8; 55] {
-        let mut text = *b"00-................................-................-00";
-        let (_, span) = self.id.split_at(16);
-        for (at, part) in [(3, &self.trace_id()[..]), (36, span)] {
-            if let Some(place) = text.get_mut(at..at + part.len()) {
-                place.copy_from_slice(part);
-            }
-        }
-        if let Some(last) = text.last_mut() {
-            *last = b'0' + self.trace_flags;
-        }
-        text
-    }
-
-    fn trace_id(&self) -> [u8; 32] {
-        if self.is_traced() { hex2(self.trace) } else { self.id }
     }
 
     /// The snapshot that this request is judged by.
@@ -294,42 +264,6 @@ impl Exchange {
     /// How a body ended of which nobody said so.
     fn left(&self) -> End {
         if self.peer.has_stalled() { End::Stalled } else { End::ClientLeft }
-    }
-
-    fn shard(&self) -> Option<&super::meters::ClientShard> {
-        match self.principal() {
-            Some(principal) => self.live.meters.shard(principal.client().slot(), self.recorder.worker),
-            None => Some(&self.recorder.meters().anonymous),
-        }
-    }
-
-    fn count(&self, outcome: Outcome, end: Option<End>, took: Duration) {
-        let (routes, meters) = (self.recorder.metrics.routes(), self.recorder.meters());
-        let (route, outcome) = (usize::from(self.route).min(routes - 1), outcome.index());
-        if let Some(tally) = meters.outcomes.get(outcome) {
-            tally.add(1);
-        }
-        if let Some(shard) = self.shard() {
-            shard.requests.count(routes, Cell { route, method: self.method, outcome });
-            if let Some(tool) = self.tool {
-                shard.tools.count(tool, outcome);
-            }
-            if self.streaming {
-                shard.streams_open.sub(1);
-            }
-        }
-        if !self.long {
-            meters.request_duration.observe(took);
-        }
-        if end == Some(End::UpstreamCut) {
-            meters.upstream_cuts.add(1);
-        }
-        if self.streaming {
-            meters.streams.duration.observe(took);
-            if let Some(tally) = end.and_then(|end| meters.streams.ends.get(end as usize)) {
-                tally.add(1);
-            }
-        }
     }
 }
 
