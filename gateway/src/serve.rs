@@ -12,6 +12,7 @@ pub mod memory;
 mod reload;
 pub mod remote;
 pub mod sandbox;
+mod signals;
 mod systemd;
 pub mod tls;
 mod worker;
@@ -36,6 +37,7 @@ use logging::Logging;
 use memory::WorstCase;
 use reload::Reload;
 use sandbox::Sandbox;
+use signals::Signals;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -292,23 +294,5 @@ fn raise_file_limit() {
     let limit = getrlimit(Resource::Nofile);
     if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum }) {
         warn!(%error, "cannot raise the limit of open files");
-    }
-}
-
-struct Signals {
-    terminate: Signal,
-    interrupt: Signal,
-}
-
-impl Signals {
-    fn new() -> io::Result<Self> {
-        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
-    }
-
-    async fn next(&mut self) -> &'static str {
-        tokio::select! {
-            _ = self.terminate.recv() => "SIGTERM",
-            _ = self.interrupt.recv() => "SIGINT",
-        }
     }
 }

@@ -7,6 +7,7 @@
 mod address;
 mod body;
 mod breaker;
+mod chunks;
 mod framing;
 mod head;
 mod pool;
@@ -15,8 +16,9 @@ mod trip;
 
 pub use address::{Address, AddressError};
 pub use body::Body;
+pub use chunks::{write_chunk, write_last_chunk};
 pub use head::Lie;
-pub use trip::{Streamed, Trip, write_chunk, write_last_chunk};
+pub use trip::{Streamed, Trip};
 
 use crate::clock::{Clock, Deadline};
 use crate::stock::{PIECE, Stock};

@@ -1,6 +1,6 @@
 //! The body of a reply on its way to the client.
 
-use super::sieve::{Sieve, Sifted};
+use super::source::Source;
 use super::turn::{Turn, Wait};
 use super::ward::Ward;
 use crate::clock::{Deadline, Tick};
@@ -8,7 +8,7 @@ use crate::mcp::Flaw;
 use crate::mcp::sse::Boundary;
 use crate::record::{End, Exchange, Limit};
 use crate::stock::Full;
-use crate::upstream::{Body, Failure};
+use crate::upstream::Failure;
 use bytes::Bytes;
 use http::HeaderName;
 use http_body::{Frame, SizeHint};
@@ -51,54 +51,6 @@ pub enum Broken {
     /// It had to end, and not between two events.
     #[error("the reply had to end in its middle")]
     Ended,
-}
-
-/// Where a relayed body comes from.
-pub enum Source {
-    /// As the upstream sends it.
-    Plain(Body),
-    /// With lists cut down on the way.
-    Sifted(Box<Sifted>),
-}
-
-impl Source {
-    /// Of which no event may be longer than `max_event` bytes if it comes through a sieve.
-    pub fn new(body: Body, sieve: Option<Box<Sieve>>, max_event: usize) -> Self {
-        match sieve {
-            None => Source::Plain(body),
-            Some(sieve) => Source::Sifted(Box::new(Sifted::new(body, *sieve, max_event))),
-        }
-    }
-
-    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
-        match self {
-            Source::Plain(body) => body.poll_frame(cx).map_err(Broken::Upstream),
-            Source::Sifted(sifted) => sifted.poll_frame(cx),
-        }
-    }
-
-    fn is_end(&self) -> bool {
-        match self {
-            Source::Plain(body) => body.is_end(),
-            Source::Sifted(sifted) => sifted.is_end(),
-        }
-    }
-
-    /// Whether the upstream has sent all of it.
-    fn has_arrived(&self) -> bool {
-        match self {
-            Source::Plain(body) => body.has_arrived(),
-            Source::Sifted(sifted) => sifted.has_arrived(),
-        }
-    }
-
-    /// Bytes that are still to come, if known.
-    fn exact(&self) -> Option<u64> {
-        match self {
-            Source::Plain(body) => body.exact(),
-            Source::Sifted(_) => None,
-        }
-    }
 }
 
 /// A relayed body with what watches over it.

@@ -76,7 +76,7 @@ fn its_log_is_text_for_people_unless_the_settings_say_json() {
         let expected = match text {
             true => [
                 " INFO gateway::serve: listening version=\"",
-                " WARN gateway::proxy: cannot connect to the upstream: ",
+                " WARN gateway::proxy::refusal: cannot connect to the upstream: ",
                 " method=\"GET\" status=404 outcome=\"unknown_path\"",
             ],
             false => [
