@@ -16,7 +16,8 @@ fuzz_target!(|reply: &[u8]| {
         let Ok(filtered) = filter(reply, kind, allowed) else { continue };
         assert_eq!(filter(&filtered, kind, allowed).expect("what is left is a list"), filtered);
         let Ok(message) = serde_json::from_slice::<Value>(&filtered) else { continue };
-        let before = serde_json::from_slice::<Value>(reply).expect("more than what is left, and no other numbers");
+        // an entry that is not shown may have held a number that is JSON, and too large for this library
+        let Ok(before) = serde_json::from_slice::<Value>(reply) else { continue };
         if message.get("result").is_none() {
             assert_eq!(filtered, reply);
             continue;
