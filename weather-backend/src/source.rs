@@ -104,8 +104,7 @@ impl Source {
 
     /// An address that a reply named: followed only on the origin that we were told to ask, whatever a reply says.
     fn own_url(&self, named: &str) -> Result<Url, Trouble> {
-        let url = self.url(named)?;
-        if url.origin() == self.base().origin() { Ok(url) } else { Err(Trouble::Elsewhere) }
+        on_origin_of(self.base(), self.url(named)?)
     }
 
     fn deadline(&self) -> Instant {
@@ -115,6 +114,16 @@ impl Source {
                 Self::Sample(_) => Duration::from_secs(30),
             }
     }
+}
+
+/// `url`, if it is on the origin of `own`: scheme, host and port. What the Service's replies say must not make us ask other
+/// servers, inside our network or outside; nor show the right one a user and password of a reply's choice.
+fn on_origin_of(own: &Url, url: Url) -> Result<Url, Trouble> {
+    if url.origin() != own.origin() {
+        return Err(Trouble::Elsewhere);
+    }
+    let names_a_user = !url.username().is_empty() || url.password().is_some();
+    if names_a_user { Err(Trouble::Garbled { what: "address" }) } else { Ok(url) }
 }
 
 /// What all steps of one call share.

@@ -2,15 +2,19 @@
 
 #[cfg(test)]
 mod it {
+    mod arguments;
     mod harness;
+    mod log;
     mod loopback_only;
     mod nws_cache;
     mod nws_failures;
     mod nws_requests;
     mod nws_stub;
-    mod process;
+    mod program;
     mod protocol;
     mod sample;
+    mod signals;
+    mod sockets;
     mod stopping;
     mod streams;
     mod tools;

@@ -46,6 +46,44 @@ async fn what_is_not_to_be_stored_is_asked_for_each_time() {
     }
 }
 
+/// How often two calls ask, by what the reply says of itself (RFC 9111, sections 4.1, 4.2 and 5.2.2). The cache is shared, so
+/// `s-maxage` wins. The second row is how the Service says it.
+#[tokio::test]
+async fn what_a_reply_says_decides_whether_it_is_used_again() {
+    const LONG: (&str, &str) = ("Cache-Control", "max-age=600");
+    const NEVER: (&str, &str) = ("Expires", "Thu, 01 Jan 1970 00:00:00 GMT");
+    const PAST: (&str, &str) = ("Date", "Wed, 07 Oct 2026 08:41:09 GMT");
+    for (asked, headers) in [
+        (1, vec![LONG]),
+        (
+            1,
+            vec![
+                ("Cache-Control", "public, max-age=0, s-maxage=3600"),
+                ("Vary", "Accept,Feature-Flags,Accept-Language"),
+            ],
+        ),
+        (2, vec![("Cache-Control", "public, max-age=600, s-maxage=0")]),
+        (2, vec![LONG, ("Vary", "*")]),
+        (2, vec![LONG, ("Vary", "Accept"), ("Vary", "*")]),
+        (2, vec![("Cache-Control", "no-cache, max-age=600")]),
+        (2, vec![("Cache-Control", "max-age=600, must-revalidate"), ("Age", "601")]),
+        (1, vec![LONG, ("Age", "10")]),
+        (1, vec![("Expires", "Fri, 31 Dec 9999 23:59:59 GMT"), PAST]),
+        (2, vec![NEVER]),
+        (1, vec![NEVER, LONG]),
+        (2, vec![("Last-Modified", "Wed, 07 Oct 2020 08:41:09 GMT")]),
+        (2, vec![LONG, ("Cache-Control", "no-store")]),
+    ] {
+        let stub = Stub::start().await;
+        stub.on(CALIFORNIA, [reply(200, &headers, NOTHING)]);
+        let backend = Backend::start(stub.source()).await;
+        for _ in 0..2 {
+            assert_eq!(alerts(&backend).await, "No active alerts for this state.");
+        }
+        assert_eq!(stub.paths().len(), asked, "{headers:?}");
+    }
+}
+
 #[tokio::test]
 async fn a_stale_reply_is_confirmed_by_its_etag_or_date_and_then_fresh_again() {
     for (validator, condition) in [(MODIFIED, "if-modified-since"), (("ETag", "\"v1\""), "if-none-match")] {

@@ -80,6 +80,21 @@ async fn a_wait_beyond_the_deadline_is_not_begun_but_passed_on() {
     assert_eq!(stub.paths(), [CALIFORNIA]);
 }
 
+/// Both steps of a forecast ask us to wait a second. There is time for one of them, so the second is passed on: the deadline is
+/// the call's, not the step's.
+#[tokio::test]
+async fn all_steps_and_retries_of_a_call_share_its_deadline() {
+    let stub = Stub::start().await;
+    let throttled = reply(429, &[("Retry-After", "1")], b"");
+    let replies = |path: &str| [throttled.clone(), stub.scripted(path)];
+    stub.on(POINT, replies(POINT));
+    stub.on(FORECAST, replies(FORECAST));
+    let settings = NwsSettings { deadline: Duration::from_millis(1900), ..stub.settings() };
+    let backend = Backend::start(Source::Nws(Nws::new(&settings).unwrap())).await;
+    let said = failure_of(&backend, "get_forecast").await;
+    assert!(said.contains("(429). Try again in 1s."), "{said}");
+}
+
 #[tokio::test]
 async fn a_connection_that_ends_before_a_reply_is_tried_again() {
     let stub = Stub::start().await;
@@ -91,9 +106,10 @@ async fn a_connection_that_ends_before_a_reply_is_tried_again() {
 
 #[tokio::test]
 async fn nobody_there_is_a_sentence() {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let base_url = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
-    drop(listener);
+    // Bound, so that nobody else gets the port, and not listening.
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let base_url = format!("http://{}", socket.local_addr().unwrap()).parse().unwrap();
     let settings = NwsSettings { base_url, first_wait: Duration::from_millis(1), ..NwsSettings::default() };
     let backend = Backend::start(Source::Nws(Nws::new(&settings).unwrap())).await;
     assert!(failure_of(&backend, ALERTS).await.contains("cannot be reached"));
@@ -142,9 +158,14 @@ async fn a_reply_that_stops_halfway_ends_at_the_deadline_too() {
 #[tokio::test]
 async fn a_redirect_to_another_origin_is_not_followed() {
     let (stub, other) = (Stub::start().await, Stub::start().await);
-    for location in
-        [format!("{}{CALIFORNIA}", other.base), other.base.replace("http:", ""), "https://127.0.0.1/".to_owned()]
-    {
+    for location in [
+        format!("{}{CALIFORNIA}", other.base),
+        other.base.replace("http:", ""),
+        "https://127.0.0.1/".to_owned(),
+        // The same host and port by another scheme; and ours as the user of another.
+        stub.base.replace("http:", "https:"),
+        other.base.replace("//", &format!("{}@", stub.base.replace("http:", ""))),
+    ] {
         stub.on(CALIFORNIA, [redirect(301, &location)]);
         assert!(failure(&stub, ALERTS).await.contains("points to another server"), "{location}");
     }
@@ -163,6 +184,17 @@ async fn a_forecast_address_on_another_origin_is_not_followed() {
         assert_eq!(stub.paths(), [POINT]);
     }
     assert_eq!(other.paths(), [""; 0]);
+}
+
+#[tokio::test]
+async fn a_user_and_password_that_a_reply_names_are_not_used() {
+    let stub = Stub::start().await;
+    let named = stub.base.replace("//", "//user:password@");
+    stub.on(CALIFORNIA, [redirect(301, &format!("{named}/moved"))]);
+    assert!(failure(&stub, ALERTS).await.contains("documented form (address)"));
+    stub.on(POINT, [ok(&json!({"properties": {"forecast": format!("{named}{FORECAST}")}}))]);
+    assert!(failure(&stub, "get_forecast").await.contains("documented form (address)"));
+    assert_eq!(stub.paths(), [CALIFORNIA, POINT]);
 }
 
 #[tokio::test]

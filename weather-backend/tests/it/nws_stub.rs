@@ -94,6 +94,11 @@ impl Stub {
         self.scripts.lock().unwrap().insert(path.to_owned(), answers.into_iter().collect());
     }
 
+    /// The first answer that `path` has at the moment.
+    pub(crate) fn scripted(&self, path: &str) -> Answer {
+        self.scripts.lock().unwrap()[path][0].clone()
+    }
+
     /// What was asked so far.
     pub(crate) fn asked(&self) -> Vec<Asked> {
         self.asked.lock().unwrap().clone()

@@ -97,6 +97,31 @@ async fn arguments_that_are_no_good_are_answered_with_what_is_allowed() {
     }
 }
 
+/// `AreaCode` of the NWS API's OpenAPI document, version 3.9.2: states and territories, then marine areas.
+const CODES: &str = "AL AK AS AR AZ CA CO CT DE DC FL GA GU HI ID IL IN IA KS KY LA ME MD MA MI MN MS MO MT NE NV NH NJ NM NY \
+                     NC ND OH OK OR PA PR RI SC SD TN TX UT VT VI VA WA WV WI WY MP PW FM MH \
+                     AM AN GM LC LE LH LM LO LS PH PK PM PS PZ SL";
+
+#[tokio::test]
+async fn the_codes_of_the_service_are_taken_and_no_others() {
+    let codes: Vec<&str> = CODES.split(' ').collect();
+    assert_eq!(codes.len(), 59 + 15);
+    let backend = Backend::start(Source::sample()).await;
+    for first in 'A'..='Z' {
+        for second in 'A'..='Z' {
+            let code = format!("{first}{second}");
+            let odd = format!("{first}{}", second.to_ascii_lowercase());
+            let result = backend.call("get_alerts", json!({"state": odd})).await;
+            assert_eq!(result["isError"], !codes.contains(&&*code), "{code}");
+            if result["isError"] == false {
+                assert_eq!(result["structuredContent"]["state"], *code);
+            } else {
+                assert!(codes.iter().all(|allowed| text(&result).contains(&format!(" {allowed}"))), "{result}");
+            }
+        }
+    }
+}
+
 #[tokio::test]
 async fn any_case_will_do_and_whole_numbers_are_numbers() {
     let backend = Backend::start(Source::sample()).await;

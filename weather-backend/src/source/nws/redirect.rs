@@ -4,13 +4,13 @@ use http::{HeaderMap, StatusCode, header};
 use url::Url;
 
 use super::text;
-use crate::source::Trouble;
+use crate::source::{Trouble, on_origin_of};
 
 /// The address that a reply for `from` redirects to; `None` if it does not redirect.
 ///
 /// # Errors
-/// [`Trouble::Elsewhere`] for another origin (scheme, host and port): what the Service's replies say must not make us ask
-/// other servers, inside our network or outside.
+/// [`Trouble::Elsewhere`] for another origin (scheme, host and port), and [`Trouble::Garbled`] for an address that cannot be
+/// read or names a user.
 pub(super) fn target(from: &Url, status: StatusCode, headers: &HeaderMap) -> Result<Option<Url>, Trouble> {
     if !matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308) {
         return Ok(None);
@@ -18,8 +18,7 @@ pub(super) fn target(from: &Url, status: StatusCode, headers: &HeaderMap) -> Res
     let target = text(headers, header::LOCATION).and_then(|location| from.join(location).ok());
     match target {
         None => Err(Trouble::Garbled { what: "redirect" }),
-        Some(target) if target.origin() == from.origin() => Ok(Some(target)),
-        Some(_) => Err(Trouble::Elsewhere),
+        Some(target) => on_origin_of(from, target).map(Some),
     }
 }
 
@@ -55,9 +54,23 @@ mod tests {
             "https://weather.gov/x",
             "//evil.example/x",
             "https://api.weather.gov:8443/x",
+            "https://api.weather.gov.evil.example/x",
+            "https://api.weather.gov@evil.example/x",
+            "https://api.weather.gov:443@evil.example/x",
+            r"\\evil.example\x",
             "file:///etc/passwd",
+            "data:,x",
         ] {
             assert_eq!(redirected(302, Some(location)), Err(Trouble::Elsewhere), "{location}");
+        }
+    }
+
+    #[test]
+    fn a_user_of_the_reply_s_choice_is_not_taken_along() {
+        for location in
+            ["https://user:password@api.weather.gov/x", "https://user@api.weather.gov/x", "//:p@api.weather.gov/"]
+        {
+            assert_eq!(redirected(302, Some(location)), Err(Trouble::Garbled { what: "address" }), "{location}");
         }
     }
 

@@ -69,6 +69,8 @@ fn random() -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use bytes::Bytes;
     use http::StatusCode;
     use proptest::prelude::*;
@@ -105,6 +107,15 @@ mod tests {
     fn there_are_two_retries() {
         assert!(wait(1, &reply(503, None)).is_some());
         assert_eq!(wait(2, &reply(503, None)), None);
+    }
+
+    #[test]
+    fn those_that_failed_together_do_not_come_back_together() {
+        for asked in [None, Some("1")] {
+            let waits: Vec<_> = (0..50).map(|_| wait(0, &reply(503, asked))).collect();
+            let different: HashSet<_> = waits.iter().collect();
+            assert!(different.len() > 40, "{waits:?}");
+        }
     }
 
     #[test]
