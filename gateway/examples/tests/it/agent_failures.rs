@@ -5,7 +5,7 @@ use serde_json::json;
 use crate::binary::run;
 use crate::chat::{self, MODEL_KEY, agent_with};
 use crate::mcp;
-use crate::origin::{Origin, Reply, Request, Then};
+use crate::origin::{Nobody, Origin, Reply, Request, Then};
 
 fn calm(request: &Request, reply: &mut Reply<'_>) {
     reply.json(&mcp::text(request, "calm"));
@@ -89,11 +89,11 @@ fn an_endpoint_that_is_no_model_is_told() {
         let ended = run(&mut agent_with(&server, &model, &["rain?"])).with(1);
         ended.says(&["does not answer as OpenAI does", "OPENAI_BASE_URL"]);
     }
-    let nobody = Origin::nobody();
+    let nobody = Nobody::new();
     let model = Origin::start(|_, _| ());
-    run(agent_with(&server, &model, &["rain?"]).env("OPENAI_BASE_URL", &nobody)).with(1).says(&[
+    run(agent_with(&server, &model, &["rain?"]).env("OPENAI_BASE_URL", nobody.url())).with(1).says(&[
         "the model: nothing listens at",
-        &nobody,
+        &nobody.url(),
         "is OPENAI_BASE_URL right?",
     ]);
 }

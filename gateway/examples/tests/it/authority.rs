@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use rcgen::{BasicConstraints, Certificate, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
+use rustls::ServerConfig;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::{ClientConfig, RootCertStore, ServerConfig};
 
 pub(crate) struct Ca {
     issuer: CertifiedIssuer<'static, KeyPair>,
@@ -46,16 +46,5 @@ impl Ca {
             .with_no_client_auth()
             .with_single_cert(chain, key)
             .unwrap()
-    }
-
-    /// What a client that trusts this CA alone needs.
-    pub(crate) fn trusted(&self) -> ClientConfig {
-        let mut roots = RootCertStore::empty();
-        roots.add(self.issuer.der().clone()).unwrap();
-        ClientConfig::builder_with_provider(rustls::crypto::aws_lc_rs::default_provider().into())
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_root_certificates(roots)
-            .with_no_client_auth()
     }
 }

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::binary::{client, run};
 use crate::mcp;
-use crate::origin::{Origin, Reply, Request, Then};
+use crate::origin::{Nobody, Origin, Reply, Request, Then};
 
 #[test]
 fn a_refused_key_is_one_sentence_and_exit_code_3() {
@@ -131,7 +131,8 @@ fn cut(reply: &mut Reply<'_>, headers: &[&str]) -> Then {
 
 #[test]
 fn a_gateway_that_is_not_there_is_told() {
-    let url = Origin::nobody();
+    let nobody = Nobody::new();
+    let url = nobody.url();
     run(&mut client(&url, &["tools"])).with(1).says(&["nothing listens at", &url, "is the gateway running?", "--url"]);
 }
 

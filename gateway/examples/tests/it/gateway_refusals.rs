@@ -1,12 +1,10 @@
 //! What the gateway refuses, and what keeps a client from it, is one clear sentence and an exit code.
 
-use std::net::TcpListener;
-
 use crate::authority::Ca;
 use crate::backend::SAMPLE;
 use crate::binary::{KEY, client, run};
 use crate::chat::{self, agent_with, heard};
-use crate::origin::Origin;
+use crate::origin::{Nobody, Origin};
 use crate::stack::Stack;
 
 const PROTOCOLS: [&str; 3] = ["auto", "2025-11-25", "2026-07-28"];
@@ -49,8 +47,8 @@ fn a_ca_that_is_missing_or_another_is_told() {
 #[test]
 fn a_gateway_that_is_down_is_told() {
     let ca = Ca::new("ours");
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let place = format!("https://localhost:{port}");
+    let nobody = Nobody::new();
+    let place = format!("https://localhost:{}", nobody.address().port());
     let file = ca.file();
     let arguments = ["--ca", file.to_str().unwrap()];
     let sentence = format!("nothing listens at {place}: is the gateway running? --url names another address.\n");

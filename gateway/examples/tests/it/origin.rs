@@ -8,6 +8,7 @@ use std::thread;
 
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use serde_json::Value;
+use tokio::net::TcpSocket;
 
 /// A request as it came.
 #[derive(Clone)]
@@ -154,11 +155,6 @@ impl Origin {
         origin
     }
 
-    /// An address that was free a moment ago and where nothing listens.
-    pub(crate) fn nobody() -> String {
-        format!("http://{}", TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap())
-    }
-
     pub(crate) fn url(&self, path: &str) -> String {
         if self.tls {
             format!("https://localhost:{}{path}", self.address.port())
@@ -181,6 +177,25 @@ impl Drop for Origin {
     fn drop(&mut self) {
         self.stopped.store(true, Ordering::SeqCst);
         let _ = TcpStream::connect(self.address);
+    }
+}
+
+/// An address where nothing listens, and nothing else can while this is there.
+pub(crate) struct Nobody(TcpSocket);
+
+impl Nobody {
+    pub(crate) fn new() -> Self {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        Self(socket)
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.0.local_addr().unwrap()
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.address())
     }
 }
 

@@ -1,36 +1,31 @@
 //! The whole way: the real gateway, over TLS, in front of the real weather backend.
 
+use std::env;
 use std::fs;
-use std::io;
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
 use std::path::Path;
-use std::process::Command;
-use std::sync::Arc;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
 use std::thread;
-use std::time::{Duration, Instant};
 
 use gateway::access::KeyDigest;
-use gateway::serve::ServeError;
-use rustls::{ClientConfig, ClientConnection};
+use serde_json::Value;
 
 use crate::authority::Ca;
 use crate::backend::Backend;
 use crate::binary::KEY;
 
-/// Far longer than a gateway takes to start on a busy machine: it is only ever reached by a fault.
-const DEADLINE: Duration = Duration::from_secs(30);
-/// Between two looks whether the gateway is there.
-const PAUSE: Duration = Duration::from_millis(5);
-/// Ports to try; each was free a moment before.
-const ATTEMPTS: usize = 5;
+/// The environment variable that names the settings of the gateway that a process is to be.
+const SETTINGS: &str = "GATEWAY_OF_A_STACK";
 
 /// A backend and a gateway that knows one client, whose key is [`KEY`].
 ///
-/// The gateway serves until a signal ends it, so it stays until the test process does; its files go with this.
+/// The gateway is a process of its own, and chooses its port: nobody can take it in between.
 pub(crate) struct Stack {
     pub(crate) ca: Ca,
     backend: Option<Backend>,
-    port: u16,
+    gateway: Gateway,
     _files: tempfile::TempDir,
 }
 
@@ -48,20 +43,14 @@ impl Stack {
         write("server.pem", &certificate.pem());
         write("server.key", &key.serialize_pem());
         write("keys.toml", &keys(roles, member));
-        let trusted = Arc::new(ca.trusted());
-        let port = (0..ATTEMPTS)
-            .find_map(|_| {
-                let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-                write("gateway.toml", &settings(port, backend.address));
-                serves(&files.path().join("gateway.toml"), port, &trusted).then_some(port)
-            })
-            .expect("a port that nobody takes in between");
-        Self { ca, backend: Some(backend), port, _files: files }
+        write("gateway.toml", &settings(backend.address));
+        let gateway = Gateway::start(&files.path().join("gateway.toml"));
+        Self { ca, backend: Some(backend), gateway, _files: files }
     }
 
     /// As a user types it.
     pub(crate) fn url(&self, path: &str) -> String {
-        format!("https://localhost:{}{path}", self.port)
+        format!("https://localhost:{}{path}", self.gateway.port)
     }
 
     /// Ends the backend; the gateway stays.
@@ -75,17 +64,17 @@ impl Stack {
     }
 }
 
-fn settings(port: u16, upstream: SocketAddr) -> String {
+fn settings(upstream: SocketAddr) -> String {
     format!(
         r#"
         workers = 1
         [listen]
-        public = "127.0.0.1:{port}"
+        public = "127.0.0.1:0"
         admin = "127.0.0.1:0"
         [upstream]
         url = "http://{upstream}"
         [log]
-        level = "error"
+        format = "json"
         [audit]
         output = "off"
         "#
@@ -107,32 +96,52 @@ fn keys(roles: &str, member: &str) -> String {
     )
 }
 
-/// Starts the gateway; it serves when this is true. Somebody else may have taken the port since it was chosen.
-fn serves(config: &Path, port: u16, trusted: &Arc<ClientConfig>) -> bool {
-    let config = config.to_owned();
-    let gateway = thread::spawn(move || gateway::serve::run(&config, false)); // a sandbox would hold for the tests too
-    let end = Instant::now() + DEADLINE;
-    while !gateway.is_finished() {
-        match shakes_hands(port, trusted) {
-            Ok(()) => return true,
-            Err(error) => assert!(Instant::now() < end, "the gateway does not answer: {error}"),
-        }
-        thread::sleep(PAUSE);
-    }
-    match gateway.join().expect("no panic") {
-        Err(ServeError::Bind { .. }) => false,
-        other => panic!("the gateway did not serve: {other:?}"),
+/// Not a test: the process of a [`Stack`]'s gateway, which is this binary once more. Where no settings are named, it is nothing.
+#[test]
+#[ignore = "the process of a gateway, which other tests start"]
+fn the_gateway() {
+    if let Some(settings) = env::var_os(SETTINGS) {
+        gateway::serve::run(Path::new(&settings), false).unwrap(); // a sandbox would hold for the harness too
     }
 }
 
-/// A handshake that only this gateway can complete: nobody else has a certificate of its CA.
-fn shakes_hands(port: u16, trusted: &Arc<ClientConfig>) -> io::Result<()> {
-    let mut socket = TcpStream::connect(("127.0.0.1", port))?;
-    socket.set_read_timeout(Some(DEADLINE))?;
-    let name = "localhost".try_into().expect("a name");
-    let mut tls = ClientConnection::new(trusted.clone(), name).map_err(io::Error::other)?;
-    while tls.is_handshaking() {
-        tls.complete_io(&mut socket)?;
+/// The gateway's process; it is killed when this is dropped.
+struct Gateway {
+    child: Child,
+    port: u16,
+}
+
+impl Gateway {
+    /// Starts it, and waits until it says where it listens and that it is ready.
+    fn start(settings: &Path) -> Self {
+        let mut command = Command::new(env::current_exe().unwrap());
+        command.args(["--exact", "stack::the_gateway", "--ignored", "--nocapture"]).env(SETTINGS, settings);
+        let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let stderr = child.stderr.take().unwrap();
+        let mut gateway = Self { child, port: 0 };
+        let (said, log) = mpsc::channel();
+        // Whatever it says later has to go somewhere as well.
+        thread::spawn(move || {
+            BufReader::new(stderr).lines().map_while(Result::ok).for_each(|line| drop(said.send(line)))
+        });
+        let mut heard = Vec::new();
+        while gateway.port == 0 || !heard.last().is_some_and(|line: &String| line.contains("\"message\":\"ready\"")) {
+            let Ok(line) = log.recv() else { panic!("the gateway did not serve: {heard:#?}") };
+            if let Some(address) = serde_json::from_str::<Value>(&line)
+                .ok()
+                .and_then(|line| line["public"].as_str()?.parse::<SocketAddr>().ok())
+            {
+                gateway.port = address.port();
+            }
+            heard.push(line);
+        }
+        gateway
     }
-    Ok(())
+}
+
+impl Drop for Gateway {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
 }
