@@ -1,4 +1,4 @@
-//! With a valid key, the tools of the real backend are listed and called through TLS: in MCP 2025-11-25 and 2026-07-28,
+//! With a valid key, the tools of the real backend are listed and called through TLS: in every revision of MCP that is alive,
 //! over HTTP/1.1 and h2.
 
 use crate::harness::mcp::converse;
@@ -6,14 +6,23 @@ use crate::harness::{Backend, Gateway, Key, Protocol, within};
 use rmcp::model::{CallToolRequestParams, ProtocolVersion};
 use serde_json::json;
 
+const REVISIONS: [ProtocolVersion; 5] = [
+    ProtocolVersion::V_2024_11_05,
+    ProtocolVersion::V_2025_03_26,
+    ProtocolVersion::V_2025_06_18,
+    ProtocolVersion::V_2025_11_25,
+    ProtocolVersion::V_2026_07_28,
+];
+
 #[tokio::test]
-async fn in_both_eras_over_both_protocols() {
+async fn in_every_revision_over_both_protocols() {
     let backend = Backend::start().await;
     let gateway = Gateway::before(&backend).start().await;
-    for revision in [ProtocolVersion::V_2025_11_25, ProtocolVersion::V_2026_07_28] {
+    for revision in REVISIONS {
         for protocol in Protocol::BOTH {
             let key = Some(&*gateway.key().secret);
             let mut client = converse(&gateway, protocol, revision.clone(), key).await.unwrap();
+            assert_eq!(client.peer_info().unwrap().protocol_version, revision, "{protocol:?}");
             let mut tools = within("the tools", client.list_all_tools()).await.unwrap();
             tools.sort_by(|a, b| a.name.cmp(&b.name));
             let names: Vec<_> = tools.iter().map(|tool| &*tool.name).collect();
