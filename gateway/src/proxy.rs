@@ -31,7 +31,8 @@ pub use door::Door;
 
 use crate::access::{Hold, Limited, Network, Paid, RecentSessions, Sole, Strangers, Uptime};
 use crate::clock::Clock;
-use crate::record::{Exchange, Follow, HttpMethod, Limit, Live, Recorder, Trace};
+use crate::record::audit::Room;
+use crate::record::{Exchange, Follow, HttpMethod, Limit, Live, Pause, Recorder, Trace};
 use crate::reject::Reject;
 use crate::upstream::{Reply, Trip, Upstream};
 use answer::{Answer, Waiting};
@@ -111,10 +112,22 @@ impl Gateway {
         door.asks();
         match self.recorder.room() {
             None => self.answer(door, request),
-            Some(room) => {
+            Some(room) => self.wait(door, request, room),
+        }
+    }
+
+    /// Waits until the audit can take the request's line. What finds no seat to wait in is refused at once, and what needs no
+    /// key has no line.
+    #[cold]
+    fn wait(self: &Rc<Self>, door: &Rc<Door>, request: Request<Incoming>, room: Room) -> Answer {
+        let lineless = door.is_surplus() || matches!(self.routes.find(request.uri().path()), Route::Public(_));
+        let pause = if lineless { None } else { Pause::begin(&self.recorder, room) };
+        match pause {
+            None => self.answer(door, request),
+            Some(pause) => {
                 let (door, peer) = (door.clone(), door.peer.clone());
-                let waiting = Waiting { gateway: self.clone(), door, _peer: peer, request: Some(request), room };
-                Answer::waiting(waiting)
+                let (gateway, request) = (self.clone(), Some(request));
+                Answer::waiting(Waiting { gateway, door, _peer: peer, request, pause: Some(pause) })
             }
         }
     }

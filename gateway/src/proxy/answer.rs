@@ -4,8 +4,7 @@ use super::Gateway;
 use super::delivery::Delivery;
 use super::door::Door;
 use super::reply::ReplyBody;
-use crate::record::Peer;
-use crate::record::audit::Room;
+use crate::record::{Pause, Peer};
 use http::{Request, Response};
 use hyper::body::Incoming;
 use std::convert::Infallible;
@@ -36,7 +35,8 @@ pub(super) struct Waiting {
     /// By this the connection knows that it is not idle.
     pub(super) _peer: Rc<Peer>,
     pub(super) request: Option<Request<Incoming>>,
-    pub(super) room: Room,
+    /// Taken when it is over.
+    pub(super) pause: Option<Pause>,
 }
 
 impl Answer {
@@ -59,7 +59,12 @@ impl Future for Answer {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let when = &mut self.get_mut().0;
         if let When::Waiting(waiting) = when {
-            ready!(Pin::new(&mut waiting.room).poll(cx));
+            if let Some(pause) = &mut waiting.pause {
+                ready!(Pin::new(pause).poll(cx));
+            }
+            if let Some(pause) = waiting.pause.take() {
+                pause.end();
+            }
             let request = waiting.request.take().expect(POLLED);
             *when = waiting.gateway.answer(&waiting.door, request).0;
         }

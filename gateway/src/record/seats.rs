@@ -86,6 +86,14 @@ impl Seats {
         }
     }
 
+    /// As [`Seats::give_back`], for a seat that this worker takes again at once: no other worker gets it between.
+    pub(super) fn keep(&self, seat: Seat) {
+        match seat {
+            Seat::One => self.spare.set(self.spare.get() + 1),
+            Seat::None | Seat::Reserved => self.give_back(seat),
+        }
+    }
+
     #[cold]
     fn fetch(&self) -> Seat {
         let Hall(free) = &self.hall;
@@ -140,6 +148,17 @@ mod tests {
             let kept: u64 = rows.iter().map(|seats| seats.spare.get()).sum();
             prop_assert_eq!(hall.0.0.load(Relaxed) + kept, all, "all are back");
         }
+    }
+
+    #[test]
+    fn what_is_kept_is_taken_again_by_nobody_else() {
+        let hall = Hall::new(1);
+        let (one, other) = (hall.seats(1, 2), hall.seats(1, 2));
+        let seat = one.take();
+        one.keep(seat);
+        assert_eq!((other.take(), one.take()), (Seat::None, Seat::One));
+        one.give_back(Seat::One);
+        assert_eq!(other.take(), Seat::One);
     }
 
     #[test]

@@ -1,9 +1,9 @@
 //! The audit's file has whole lines and none of them twice or missing, whatever happens to it: rotation under load, `kill -9`
-//! under load, somebody who does not read. While it cannot be written, new requests wait and what runs goes on, or lines are
-//! dropped and counted; never does anything else.
+//! under load, somebody who does not read. While it cannot be written, new requests wait, as many as may be under way, and what runs
+//! goes on, or lines are dropped and counted; never does anything else.
 
 use crate::harness::origin::ok;
-use crate::harness::{Ask, Gateway, Origin, Piece, audit, eventually, within};
+use crate::harness::{Ask, Gateway, Origin, Piece, Protocol, audit, eventually, within};
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 use rustix::process::Signal;
 use serde_json::Value;
@@ -116,13 +116,13 @@ async fn a_full_disk_is_said_once_and_tried_again() {
 const QUEUE: f64 = 65536.0;
 
 /// A gateway whose audit goes to a pipe that nobody reads.
-async fn stuck(origin: &Origin, overflow: &str) -> (Gateway, std::fs::File) {
+async fn stuck(origin: &Origin, overflow: &str, limits: &str) -> (Gateway, std::fs::File) {
     let dir = tempfile::tempdir().unwrap();
     let pipe = dir.path().join("pipe.fifo");
     mknodat(CWD, &pipe, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
     // a reader that can begin later, without a writer and without waiting for one
     let reader = std::fs::OpenOptions::new().read(true).write(true).open(&pipe).unwrap();
-    let settings = format!("[audit]\noutput = \"{}\"\noverflow = \"{overflow}\"\nqueue = {QUEUE}", pipe.display());
+    let settings = format!("[audit]\noutput = \"{}\"\noverflow = \"{overflow}\"\nqueue = {QUEUE}\n{limits}", pipe.display());
     (Gateway::before(origin).settings(&settings).start().await, reader)
 }
 
@@ -143,7 +143,7 @@ fn read(mut reader: std::fs::File) -> std::sync::mpsc::Receiver<Vec<u8>> {
 #[tokio::test]
 async fn new_requests_wait_for_it_and_what_runs_goes_on() {
     let origin = Origin::start().await;
-    let (gateway, reader) = stuck(&origin, "block").await;
+    let (gateway, reader) = stuck(&origin, "block", "").await;
     let ask = Ask::ping().key(&gateway.key().secret);
     let mut streaming = gateway.http1().await;
     streaming.open(&ask).await;
@@ -198,10 +198,57 @@ async fn new_requests_wait_for_it_and_what_runs_goes_on() {
     drop(lines);
 }
 
+/// They keep what they ask in memory: without a bound a client could have any number of them wait.
+#[tokio::test]
+async fn no_more_of_them_than_may_be_under_way() {
+    let origin = Origin::answering(|_| ok("{}")).await;
+    let (gateway, reader) = stuck(&origin, "block", "[limits]\nmax_in_flight = 3").await;
+    let ask = Ask::ping().key(&gateway.key().secret);
+    let under_way = async |count: f64| {
+        let counted = async || (gateway.metric("gateway_in_flight").await? == count).then_some(());
+        eventually(&format!("{count} requests are under way"), counted).await;
+    };
+    let mut filling = gateway.http1().await;
+    let full = async || (gateway.metric("gateway_audit_queue_bytes").await? > QUEUE).then_some(());
+    let fill = async {
+        loop {
+            filling.ask(&ask).await.with(200);
+        }
+    };
+    tokio::select! {
+        () = fill => {}
+        () = eventually("the queue is full", full) => {}
+    }
+    filling.hang_up();
+    under_way(0.0).await;
+    let asked = origin.requests().len();
+    let mut one = gateway.http2().await;
+    let mut waiting = Vec::new();
+    for _ in 0..3 {
+        waiting.push(one.open(&ask).await);
+    }
+    under_way(3.0).await;
+    for protocol in Protocol::BOTH {
+        let reply = gateway.client(protocol).await.ask(&ask).await;
+        reply.refuses(503, -32011, Value::Null);
+        assert_eq!(reply.fields.one("retry-after"), Some("1"));
+    }
+    assert_eq!(gateway.hits("max_in_flight").await, 2.0);
+    assert_eq!(origin.requests().len(), asked, "nothing is done that cannot be recorded");
+    // of what needs no key there is no line to wait with
+    gateway.http1().await.ask(&Ask::get("/health")).await.with(200);
+    let lines = read(reader);
+    for reply in &mut waiting {
+        assert_eq!(reply.head().await.0, 200, "it had its seat all the time");
+    }
+    under_way(0.0).await;
+    drop(lines);
+}
+
 #[tokio::test]
 async fn or_lines_are_dropped_and_counted() {
     let origin = Origin::answering(|_| ok("{}")).await;
-    let (mut gateway, reader) = stuck(&origin, "drop").await;
+    let (mut gateway, reader) = stuck(&origin, "drop", "").await;
     let mut client = gateway.http2().await;
     let mut answered = 0;
     let dropped = async || gateway.metric("gateway_audit_dropped_total").await.unwrap();
