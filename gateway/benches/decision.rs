@@ -113,7 +113,6 @@ fn look_up(bencher: &mut Bencher<'_>, access: &Access, secrets: &[&[u8]], now: S
 /// One worker's record keeping, over the whole life of a request.
 struct Desk {
     recorder: Rc<Recorder>,
-    live: Follow<Live>,
     peer: Rc<Peer>,
     secret: String,
     memory: Memory,
@@ -129,9 +128,9 @@ impl Desk {
         let routes = vec!["/mcp".to_owned(), "other".to_owned()];
         let metrics =
             Arc::new(Metrics::new(1, routes, live.clone(), certificate, state, (Stock::new(1 << 20), Arc::default())));
+        let (pen, seats) = (audit.map(Audit::pen), Hall::new(1000).seats(1000, 1));
         Self {
-            recorder: Rc::new(Recorder::new(metrics, 0, [1, 2], audit.map(Audit::pen), Hall::new(1000).seats(1000, 1))),
-            live: Follow::new(live),
+            recorder: Rc::new(Recorder::new(metrics, 0, Follow::new(live), [1, 2], pen, seats)),
             peer: Rc::new(Peer::new(([127, 0, 0, 1], 40000).into(), Some("1.3"))),
             secret: secrets.remove(0),
             memory: Memory::default(),
@@ -140,7 +139,7 @@ impl Desk {
 
     /// All that is recorded of one call of a tool.
     fn record(&self, call: &Call<'_>, principal: &gateway::access::Principal<'_>, now: SystemTime) {
-        let mut exchange = Exchange::open(&self.recorder, self.live.load(), &self.peer, HttpMethod::Post);
+        let mut exchange = Exchange::open(&self.recorder, self.recorder.snapshots.load(), &self.peer, HttpMethod::Post);
         exchange.routed(Some(0));
         exchange.challenged();
         exchange.authenticated(principal, now);
@@ -172,7 +171,7 @@ fn record(criterion: &mut Criterion) {
 }
 
 fn one(group: &mut BenchmarkGroup<'_, WallTime>, name: &str, desk: &Desk) {
-    let live = desk.live.load();
+    let live = desk.recorder.snapshots.load();
     let now = SystemTime::now();
     let shown = shown(&desk.memory, desk.secret.as_bytes());
     let principal = live.access.authenticate(&shown, now).expect("a good key");

@@ -166,6 +166,14 @@ impl Access {
         Some(Principal::new(self.clients.get(proof.client)?, self.keys.get(proof.key)?))
     }
 
+    /// Where the principal that gave this proof stands in `next`, if what it opened lives on there: the same client and key,
+    /// with the same lease.
+    pub fn heir(&self, proof: Proof, next: &Access) -> Option<Proof> {
+        let (client, key) = (self.clients.get(proof.client)?, self.keys.get(proof.key)?);
+        let heir = next.same_key(client.id(), key.row()).filter(|heir| Arc::ptr_eq(heir.lease(), key.lease()))?;
+        Some(Proof { client: heir.client(), key: heir.slot() })
+    }
+
     /// All clients, in the order of the file. A client's place is its [`Client::slot`].
     pub fn clients(&self) -> &[Arc<Client>] {
         &self.clients
@@ -344,6 +352,27 @@ mod tests {
         assert_eq!(ended(&third, &fourth), Vec::<String>::new(), "nobody could use the key of the client that is gone");
         assert_eq!(oldest.ended(), Some(LeaseEnd::Revoked));
         assert_eq!(ended(&fourth, &Access::default()), ["aaaaaaaa removed", "bbbbbbbb removed", "dddddddd removed"]);
+    }
+
+    #[test]
+    fn what_was_opened_lives_on_in_the_next_snapshot_or_not_at_all() {
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1000);
+        let rows = [("a", "aaaaaaaa", "1"), ("b", "bbbbbbbb", "2"), ("c", "cccccccc", "3")];
+        let mut rows: Vec<_> = rows.map(|(id, name, secret)| client(id, vec![key(name, secret)])).into();
+        let first = Access::default().rebuild(rows.clone(), now).unwrap();
+        let heirs = |next: &Access| [0, 1, 2].map(|slot| first.heir(Proof { client: slot, key: slot }, next));
+        let at = |slot| Some(Proof { client: slot, key: slot });
+        rows.reverse();
+        let second = first.rebuild(rows.clone(), now).unwrap();
+        assert_eq!(heirs(&second), [at(2), at(1), at(0)]);
+        rows[0].keys[0].digest = KeyDigest::of(b"other");
+        rows[1].keys[0].disabled = true;
+        let third = second.rebuild(rows.clone(), now).unwrap();
+        second.end_leases(&third);
+        assert_eq!(heirs(&third), [at(2), None, None]);
+        rows[1].keys[0].disabled = false;
+        let fourth = third.rebuild(rows, now).unwrap();
+        assert_eq!(heirs(&fourth), [at(2), None, None], "a lease that has ended is nobody's");
     }
 
     #[test]

@@ -32,7 +32,7 @@ pub use door::Door;
 use crate::access::{Hold, Limited, Network, Paid, RecentSessions, Sole, Strangers, Uptime};
 use crate::clock::Clock;
 use crate::record::audit::Room;
-use crate::record::{Exchange, Follow, HttpMethod, Limit, Live, Pause, Recorder, Trace};
+use crate::record::{Exchange, Follow, HttpMethod, Limit, Pause, Recorder, Trace};
 use crate::reject::Reject;
 use crate::upstream::{Reply, Trip, Upstream};
 use answer::{Answer, Waiting};
@@ -64,8 +64,6 @@ use upload::Upload;
 
 /// One worker's gateway.
 pub struct Gateway {
-    /// Who may do what, now.
-    pub snapshots: Follow<Live>,
     /// Names and pages; a new certificate may bring new names.
     pub origins: Follow<Origins>,
     /// Proxies whose word on where a request comes from is taken.
@@ -136,7 +134,7 @@ impl Gateway {
         let (request, body) = request.into_parts();
         let sender = Sender::read(door.peer.address(), &request.headers, &self.trusted);
         let mut exchange =
-            Exchange::open(&self.recorder, self.snapshots.load(), &door.peer, HttpMethod::of(&request.method));
+            Exchange::open(&self.recorder, self.recorder.snapshots.load(), &door.peer, HttpMethod::of(&request.method));
         if sender.address != door.peer.address() {
             exchange.came_from(sender.address);
         }

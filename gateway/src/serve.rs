@@ -63,7 +63,7 @@ struct Shared {
     drain: Drain,
     fault: Fault,
     notify: Notify,
-    /// Rung when a lease has ended, so that streams look.
+    /// Rung when there is a new snapshot, so that streams look.
     bell: watch::Sender<()>,
     upstream: UpstreamSettings,
     connector: Option<crate::upstream::Connector>,

@@ -160,7 +160,7 @@ impl<'a> Principal<'a> {
 }
 
 /// A principal's place in its snapshot, for whatever outlives a borrow. Only a [`Principal`] gives one.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Proof {
     pub(super) client: usize,
     pub(super) key: usize,

@@ -198,7 +198,10 @@ impl Relay {
         if self.waiting == calls && !self.deadline.has_passed() {
             return false;
         }
-        self.waiting = calls;
+        if self.waiting != calls {
+            self.waiting = calls;
+            self.exchange.follow();
+        }
         self.deadline.poll(cx).is_ready()
     }
 

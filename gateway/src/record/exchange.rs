@@ -112,6 +112,21 @@ impl Exchange {
         self.live.clone()
     }
 
+    /// Goes over to the snapshot of now. A stream may outlive any number of them, and would keep the one it began with, of all
+    /// clients and keys, in memory. Of what its record says of its sender, the newer one says the same; if it does not know
+    /// the sender, the lease has ended, and the stream is about to.
+    #[cold]
+    pub fn follow(&mut self) {
+        let now = self.recorder.snapshots.load();
+        if now.is(&self.live) {
+            return;
+        }
+        let heir = self.who.map(|proof| self.live.access.heir(proof, &now.access));
+        if heir != Some(None) {
+            (self.live, self.who) = (now, heir.flatten());
+        }
+    }
+
     /// Which route it took, by number; see [`Metrics::new`](super::Metrics::new).
     pub fn routed(&mut self, route: Option<usize>) {
         self.route = route.and_then(|n| u16::try_from(n).ok()).unwrap_or(u16::MAX);

@@ -27,13 +27,21 @@ struct Held<T> {
     mine: Snapshot<T>,
 }
 
-/// The state that one request runs on, from its first decision to its last byte.
+/// The state that one request runs on. Whoever keeps one for long keeps all that is in it, of every client: see
+/// [`Exchange::follow`](super::Exchange::follow).
 #[allow(clippy::redundant_allocation, reason = "the outer count is the worker's own; see Follow")]
 pub struct Snapshot<T>(Rc<Arc<T>>);
 
 impl<T> Clone for Snapshot<T> {
     fn clone(&self) -> Self {
         Self(self.0.clone())
+    }
+}
+
+impl<T> Snapshot<T> {
+    /// Whether the two are one.
+    pub fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
     }
 }
 

@@ -3,7 +3,7 @@
 use super::audit::{Pen, Room};
 use super::id::Ids;
 use super::seats::Seats;
-use super::{Metrics, WorkerMeters};
+use super::{Follow, Live, Metrics, WorkerMeters};
 use std::cell::Cell;
 use std::sync::Arc;
 
@@ -11,6 +11,8 @@ use std::sync::Arc;
 pub struct Recorder {
     pub(super) metrics: Arc<Metrics>,
     pub(super) worker: usize,
+    /// Who may do what, now.
+    pub snapshots: Follow<Live>,
     pub(super) pen: Option<Pen>,
     ids: Ids,
     opened: Cell<u64>,
@@ -19,9 +21,16 @@ pub struct Recorder {
 
 impl Recorder {
     /// For `worker`; `seed` is random, and makes request ids of different workers and processes differ. Without a `pen`
-    /// there is no audit. Requests have `seats`, or there are too many.
-    pub fn new(metrics: Arc<Metrics>, worker: usize, seed: [u64; 2], pen: Option<Pen>, seats: Seats) -> Self {
-        Self { metrics, worker, pen, ids: Ids::new(seed), opened: Cell::new(0), seats }
+    /// there is no audit. Requests have `seats`, or there are too many; they are judged by the newest of `snapshots`.
+    pub fn new(
+        metrics: Arc<Metrics>,
+        worker: usize,
+        snapshots: Follow<Live>,
+        seed: [u64; 2],
+        pen: Option<Pen>,
+        seats: Seats,
+    ) -> Self {
+        Self { metrics, worker, snapshots, pen, ids: Ids::new(seed), opened: Cell::new(0), seats }
     }
 
     /// Hands audit lines over as they come, for as long as the worker lives.

@@ -231,6 +231,6 @@ fn replace(shared: &Shared, access: Access) {
     }
     if !ended.is_empty() {
         info!(keys = ended.len(), "streams of these keys end");
-        shared.bell.send_replace(());
     }
+    shared.bell.send_replace(());
 }

@@ -142,7 +142,6 @@ impl Worker {
             shared.stock.clone(),
         );
         let gateway = Gateway {
-            snapshots: Follow::new(shared.live.clone()),
             origins: Follow::new(shared.origins.clone()),
             trusted: shared.trusted.clone(),
             strangers: shared.strangers.clone(),
@@ -152,6 +151,7 @@ impl Worker {
             recorder: Rc::new(Recorder::new(
                 shared.metrics.clone(),
                 index,
+                Follow::new(shared.live.clone()),
                 [high, low],
                 shared.journal.pen(),
                 shared.hall.seats(limits.max_in_flight, shared.metrics.workers()),
@@ -197,7 +197,7 @@ impl Worker {
     }
 }
 
-/// Has all streams look at their leases whenever one has ended.
+/// Has all streams look whenever there is a new snapshot: their leases may have ended, and else they go over to it.
 async fn look_again(worker: Rc<Worker>) {
     let mut bell = worker.shared.bell.subscribe();
     while bell.changed().await.is_ok() {

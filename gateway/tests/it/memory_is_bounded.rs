@@ -5,6 +5,7 @@
 use crate::harness::client::Incoming;
 use crate::harness::origin::{Exchange, ok};
 use crate::harness::{Ask, Gateway, Http1, Key, Origin, Protocol, eventually};
+use rustix::process::Signal;
 use serde_json::{Value, json};
 
 const MIB: usize = 1 << 20;
@@ -191,6 +192,44 @@ async fn by_replies_that_nobody_takes() {
     drop(readers);
     while sending.join_next().await.is_some() {}
     stage.holds("nothing is held", 0..=0).await;
+}
+
+/// Each reload makes all of it anew, and a stream may outlive any number of them.
+#[tokio::test]
+async fn by_keys_files_that_were_replaced() {
+    const KEYS: usize = 6000;
+    const TIMES: usize = 12;
+    let origin = Origin::start().await;
+    let mut many = "[[client]]\nid = \"many\"\ntools = \"all\"\n".to_owned();
+    for number in 0..KEYS {
+        many += &format!("[[client.key]]\nid = \"k{number:09}\"\ndigest = \"sha256:{number:016x}{:048}\"\n", 0);
+    }
+    let quiet = "[log]\nlevel = \"info\"\n[audit]\noutput = \"off\"";
+    let gateway = Gateway::before(&origin).settings(quiet).keys(&many).start().await;
+    let resident = async || gateway.metric("process_resident_memory_bytes").await.expect("a number") as usize;
+    let ask = Ask::ping().key(&gateway.key().secret);
+    let (keys, mut streams, mut early) = (gateway.read("keys.toml"), Vec::new(), 0);
+    for number in 0..TIMES {
+        let mut client = gateway.client(Protocol::BOTH[number % 2]).await;
+        let opened = match client.open(&ask).await {
+            Incoming::Two(stream) => Some(stream),
+            Incoming::One(_) => None,
+        };
+        let mut exchange = origin.whole().await;
+        exchange.stream().await;
+        streams.push((client, opened, exchange));
+        let from = gateway.log.len();
+        gateway.replace("keys.toml", format!("{keys}# {number}\n"));
+        gateway.signal(Signal::HUP);
+        gateway.said("reloaded", from).await;
+        if number == TIMES / 4 {
+            early = resident().await;
+        }
+    }
+    let late = resident().await;
+    assert_eq!(gateway.metric("gateway_in_flight").await, Some(TIMES as f64));
+    // of each key alone a snapshot has more than 100 bytes
+    assert!(late < early + KEYS * 100 * TIMES / 4, "{early} bytes after {} reloads, {late} after {TIMES}", TIMES / 4);
 }
 
 #[tokio::test]
