@@ -158,7 +158,7 @@ fn record(criterion: &mut Criterion) {
     let path = dir.path().join("audit.jsonl");
     let file = FilePlan { path, size: 64 << 20, age: Duration::ZERO, keep: 1, fsync: None };
     let plan = Plan { file: Some(file), arguments: false, drops: false, mark: 64 << 20 };
-    let audit = Audit::start(&plan).expect("a file");
+    let audit = Audit::start(&plan, ()).expect("a file");
     let mut group = criterion.benchmark_group("record");
     for (name, audit) in [("without audit", None), ("with audit", Some(&audit))] {
         let desk = Desk::new(audit);

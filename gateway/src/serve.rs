@@ -104,8 +104,9 @@ pub fn run(config: &Path, sandboxed: bool) -> Result<(), ServeError> {
     let connector = remote::connector(&settings.upstream)?;
     enter_sandbox(&settings, config, sandboxed); // before there is any other thread
     logging.detach()?;
-    let journal = Journal::open(&settings.audit)?;
-    let shared = Arc::new(share(&settings, terms, access, (journal, logging.loss()), connector)?);
+    let fault = Fault::default();
+    let journal = Journal::open(&settings.audit, &fault)?;
+    let shared = Arc::new(share(&settings, terms, access, (journal, logging.loss(), fault), connector)?);
     announce(&settings, &listeners, workers, &shared);
     shared.journal.started(config);
     let ended = runtime.block_on(live(&settings, shared.clone(), listeners, reload, signals));
@@ -135,13 +136,14 @@ async fn live(
         upstream: Reach::new(upstream.address.clone(), upstream.required),
         source: upstream.metrics.clone().map(Arc::new),
     };
-    let admin = tokio::spawn(admin.serve(listeners.admin));
-    tokio::spawn(reload.run(shared.clone(), hangup));
+    let mut admin = tokio::spawn(shared.fault.watch("admin", admin.serve(listeners.admin)));
+    tokio::spawn(shared.fault.watch("reload", reload.run(shared.clone(), hangup)));
     info!("ready");
     shared.notify.ready();
     let name = tokio::select! {
         name = signals.next() => name,
         () = shared.fault.told() => return Err(ServeError::Fault),
+        _ = &mut admin => return Err(ServeError::Fault), // nobody told it to end
     };
     shared.notify.stopping();
     info!(signal = name, streams = shared.metrics.streams_open(), "draining");
@@ -195,7 +197,7 @@ fn share(
     settings: &Settings,
     terms: Terms,
     access: Access,
-    (journal, loss): (Journal, Arc<LogLoss>),
+    (journal, loss, fault): (Journal, Arc<LogLoss>, Fault),
     connector: Option<crate::upstream::Connector>,
 ) -> Result<Shared, ServeError> {
     let routes = &settings.routes;
@@ -223,7 +225,7 @@ fn share(
         trusted: settings.listen.trusted_proxies.clone().into(),
         strangers: Strangers::new(settings.limits.per_address),
         drain: Drain::default(),
-        fault: Fault::default(),
+        fault,
         notify: Notify::open(),
         bell: watch::Sender::new(()),
         connector,

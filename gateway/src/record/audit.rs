@@ -100,17 +100,20 @@ pub struct Audit {
 }
 
 impl Audit {
-    /// Opens what is written to, and starts the thread that does.
+    /// Opens what is written to, and starts the thread that does, which holds `guard` for as long as it lives.
     ///
     /// # Errors
     /// A file that cannot be opened, or is none of ours.
-    pub fn start(plan: &Plan) -> io::Result<Self> {
+    pub fn start(plan: &Plan, guard: impl Send + 'static) -> io::Result<Self> {
         let output = Output::open(plan.file.as_ref())?;
         let torn = output.torn();
         let (sender, receiver) = mpsc::channel();
         let state = Arc::new(State { mark: plan.mark, ..State::default() });
         let writer = Writer::new(output, receiver, state.clone());
-        let writer = std::thread::Builder::new().name("audit".to_owned()).spawn(move || writer.run())?;
+        let writer = std::thread::Builder::new().name("audit".to_owned()).spawn(move || {
+            let _guard = guard;
+            writer.run();
+        })?;
         let (drops, arguments) = (plan.drops, plan.arguments);
         let audit = Self { sender, state, drops, arguments, writer: Mutex::new(Some(writer)) };
         if torn > 0 {

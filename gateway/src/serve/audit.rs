@@ -1,6 +1,7 @@
 //! What the audit is told of the process itself.
 
 use super::ServeError;
+use super::fault::Fault;
 use super::reload::Changes;
 use crate::access::{Client, Key, LeaseEnd};
 use crate::config::moment;
@@ -19,8 +20,8 @@ const FAREWELL: Duration = Duration::from_secs(2);
 pub(super) struct Journal(Option<Audit>);
 
 impl Journal {
-    /// Opens what the settings say.
-    pub(super) fn open(settings: &AuditSettings) -> Result<Self, ServeError> {
+    /// Opens what the settings say; that nobody can write to it any more is a `fault`.
+    pub(super) fn open(settings: &AuditSettings, fault: &Fault) -> Result<Self, ServeError> {
         let file = match &settings.output {
             AuditOutput::Off => return Ok(Self(None)),
             AuditOutput::Stdout => None,
@@ -39,7 +40,9 @@ impl Journal {
             mark: settings.queue,
         };
         let name = plan.file.as_ref().map_or("standard output".into(), |file| file.path.display().to_string());
-        Audit::start(&plan).map(|audit| Self(Some(audit))).map_err(|cause| ServeError::Audit { name, cause })
+        Audit::start(&plan, fault.guard("audit"))
+            .map(|audit| Self(Some(audit)))
+            .map_err(|cause| ServeError::Audit { name, cause })
     }
 
     /// A worker's way into it, if there is one.

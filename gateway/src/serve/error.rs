@@ -50,8 +50,8 @@ pub enum ServeError {
         /// Why.
         cause: io::Error,
     },
-    /// A worker has ended, or lost what it cannot do without.
-    #[error("a worker cannot serve any more, by a fault of which the log tells: ending, to be started anew")]
+    /// Something has ended that the process cannot do without.
+    #[error("the gateway cannot serve any more, by a fault of which the log tells: ending, to be started anew")]
     Fault,
     /// Something of ours.
     #[error("cannot start: {0}")]

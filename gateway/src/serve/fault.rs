@@ -1,7 +1,9 @@
-//! A fault that leaves a worker unable to serve, told to the thread that can end the process.
+//! A fault that leaves the process unable to serve, told to the thread that can end it.
 //!
 //! A panic in a connection's task ends that connection and nothing else. One in a task that all of them need, such as the
-//! one that accepts, would leave a process that says it is ready and answers nobody.
+//! one that accepts, would leave a process that says it is ready and answers nobody; one on the admin port, a process that
+//! nobody can ask; one where files are watched, keys that no revocation reaches; one where the audit is written, requests
+//! that wait for ever.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -13,7 +15,7 @@ use tracing::error;
 pub(super) struct Fault(Arc<Notify>);
 
 impl Fault {
-    /// A worker cannot serve.
+    /// Something cannot go on without which nothing is served.
     pub(super) fn tell(&self) {
         self.0.notify_one();
     }
@@ -23,9 +25,14 @@ impl Fault {
         self.0.notified().await;
     }
 
-    /// Does what a worker cannot do without: a panic in this `task` is told.
+    /// What a thread that cannot be done without holds for as long as it lives: a panic there is told.
+    pub(super) fn guard(&self, task: &'static str) -> impl Send + use<> {
+        Watch { fault: self.clone(), task }
+    }
+
+    /// Does what the process cannot do without: a panic in this `task` is told.
     pub(super) fn watch<F: Future>(&self, task: &'static str, vital: F) -> impl Future<Output = F::Output> + use<F> {
-        let watch = Watch { fault: self.clone(), task };
+        let watch = self.guard(task);
         async move {
             let _watch = watch;
             vital.await
@@ -42,7 +49,7 @@ struct Watch {
 impl Drop for Watch {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            error!(task = self.task, "a worker cannot serve: a task that it needs ended by a panic");
+            error!(task = self.task, "the gateway cannot serve: a task that it needs ended by a panic");
             self.fault.tell();
         }
     }
@@ -94,5 +101,24 @@ mod tests {
         let there = fault.clone();
         std::thread::spawn(move || there.tell()).join().unwrap();
         fault.told().await;
+    }
+
+    #[tokio::test]
+    async fn a_thread_tells_by_what_it_holds() {
+        for (panics, expected) in [(false, false), (true, true)] {
+            let fault = Fault::default();
+            let guard = fault.guard("test");
+            let ended = std::thread::spawn(move || {
+                let _guard = guard;
+                assert!(!panics, "a fault");
+            });
+            assert_eq!(ended.join().is_err(), panics);
+            let told = tokio::select! {
+                biased;
+                () = fault.told() => true,
+                () = async {} => false,
+            };
+            assert_eq!(told, expected);
+        }
     }
 }

@@ -122,7 +122,8 @@ async fn stuck(origin: &Origin, overflow: &str, limits: &str) -> (Gateway, std::
     mknodat(CWD, &pipe, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
     // a reader that can begin later, without a writer and without waiting for one
     let reader = std::fs::OpenOptions::new().read(true).write(true).open(&pipe).unwrap();
-    let settings = format!("[audit]\noutput = \"{}\"\noverflow = \"{overflow}\"\nqueue = {QUEUE}\n{limits}", pipe.display());
+    let settings =
+        format!("[audit]\noutput = \"{}\"\noverflow = \"{overflow}\"\nqueue = {QUEUE}\n{limits}", pipe.display());
     (Gateway::before(origin).settings(&settings).start().await, reader)
 }
 
