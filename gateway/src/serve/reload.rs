@@ -59,6 +59,11 @@ impl Reload {
         }
     }
 
+    /// What has been made of the files is not known.
+    fn doubt(self) -> Self {
+        Self { keys: self.keys.doubt(), pair: self.pair.doubt(), authorities: self.authorities.doubt(), ..self }
+    }
+
     /// Looks for as long as the process lives; `hangup` makes it look at once.
     pub(super) async fn run(mut self, shared: Arc<Shared>, mut hangup: Signal) {
         let mut ticks = tokio::time::interval(INTERVAL);
@@ -80,8 +85,8 @@ impl Reload {
             self = match looked(look, &mut ticks, &shared, &turn).await {
                 Ok(looked) => looked,
                 Err(fault) if fault.is_panic() => {
-                    error!("a fault of ours broke a reload off; the files are watched on");
-                    Self { turn: turn.clone(), ..Self::of(&settings) }
+                    error!("a fault of ours broke a reload off; all files are read again");
+                    Self { turn: turn.clone(), ..Self::of(&settings) }.doubt()
                 }
                 Err(_) => return,
             };
@@ -123,7 +128,7 @@ impl Reload {
             Attempt::Failed { error, news } => {
                 shared.metrics.reloaded(ReloadedFile::Keys, None);
                 if news {
-                    shared.journal.refused("keys_refused", file, &error.to_string());
+                    shared.journal.refused("keys_refused", file, &error);
                     warn!("{error}; the keys that are in use stay in use");
                 }
             }
@@ -157,7 +162,7 @@ impl Reload {
                 shared.metrics.reloaded(ReloadedFile::Certificate, None);
                 if news {
                     let file = &self.settings.tls.certificate;
-                    shared.journal.refused("certificate_refused", file, &error.to_string());
+                    shared.journal.refused("certificate_refused", file, &error);
                     warn!("{error}; the certificate that is in use stays in use");
                 }
             }
@@ -180,7 +185,7 @@ impl Reload {
                 shared.metrics.reloaded(ReloadedFile::ClientCa, None);
                 if news {
                     let file = auth.file().unwrap_or(Path::new(""));
-                    shared.journal.refused("authorities_refused", file, &error.to_string());
+                    shared.journal.refused("authorities_refused", file, &error);
                     warn!("{error}; the clients' authorities that are in use stay in use");
                 }
             }

@@ -3,6 +3,7 @@
 use std::fmt::Display;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io::{self, ErrorKind, Read};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use zeroize::Zeroizing;
@@ -28,7 +29,7 @@ pub(super) struct Watched {
 }
 
 /// What a look came to.
-pub(super) enum Attempt<T, E> {
+pub(super) enum Attempt<T> {
     /// Nothing new.
     None,
     /// New contents, and good ones.
@@ -36,7 +37,7 @@ pub(super) enum Attempt<T, E> {
     /// Contents that cannot be used.
     Failed {
         /// Why.
-        error: E,
+        error: String,
         /// Whether this was not said before.
         news: bool,
     },
@@ -54,7 +55,10 @@ impl Watched {
 
     /// Loads the files if their contents are not what they were, or if that failed and is due again or `asked` for. Files
     /// that change while they are looked at are left for the next look.
-    pub(super) fn look<T, E: Display>(&mut self, asked: bool, load: impl FnOnce() -> Result<T, E>) -> Attempt<T, E> {
+    ///
+    /// A fault of ours while they are loaded is a failure like others: contents are never taken for seen that did not come to
+    /// anything.
+    pub(super) fn look<T, E: Display>(&mut self, asked: bool, load: impl FnOnce() -> Result<T, E>) -> Attempt<T> {
         let now = seen(&self.key, &self.files);
         let changed = now != self.seen;
         self.looks = self.looks.wrapping_add(1);
@@ -65,23 +69,34 @@ impl Watched {
         if changed {
             std::thread::sleep(SETTLE);
         }
-        let loaded = load();
+        // whatever `load` leaves half-done goes with it: it makes something new
+        let loaded = catch_unwind(AssertUnwindSafe(load));
         if seen(&self.key, &self.files) != now {
             return Attempt::None;
         }
         self.seen = now;
-        match loaded {
-            Ok(loaded) => {
+        let error = match loaded {
+            Ok(Ok(loaded)) => {
                 self.complaint = None;
-                Attempt::Loaded(loaded)
+                return Attempt::Loaded(loaded);
             }
-            Err(error) => {
-                let complaint = error.to_string();
-                let news = changed || self.complaint.as_ref() != Some(&complaint);
-                self.complaint = Some(complaint);
-                Attempt::Failed { error, news }
-            }
-        }
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => self.fault(),
+        };
+        let news = changed || self.complaint.as_ref() != Some(&error);
+        self.complaint = Some(error.clone());
+        Attempt::Failed { error, news }
+    }
+
+    /// Nobody knows what has become of what was seen: it is loaded once more, as what failed is.
+    pub(super) fn doubt(mut self) -> Self {
+        self.complaint = Some(self.fault());
+        self
+    }
+
+    fn fault(&self) -> String {
+        let file = self.files.first().map(|file| file.display().to_string()).unwrap_or_default();
+        format!("{file}: a fault of ours broke off what was to be done with it")
     }
 }
 
@@ -146,6 +161,25 @@ mod tests {
         let looks: Vec<_> = (0..PATIENCE).map(|_| said(false)).collect();
         assert_eq!(looks.iter().filter(|look| **look == "failed").count(), 1, "{looks:?}");
         assert!(looks.iter().filter(|look| **look == "failed again").count() <= 1, "{looks:?}");
+    }
+
+    #[test]
+    fn what_a_fault_broke_off_is_not_taken_for_seen() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("f");
+        std::fs::write(&file, "good 1").unwrap();
+        let mut watched = Watched::of(vec![file.clone()]);
+        std::fs::write(&file, "good 2").unwrap();
+        let mut faulty = |asked| match watched.look(asked, || -> Result<(), &str> { panic!("a fault") }) {
+            Attempt::Failed { error, news } => Some((error.contains("a fault of ours"), news)),
+            Attempt::None | Attempt::Loaded(()) => None,
+        };
+        assert_eq!((faulty(false), faulty(false), faulty(true)), (Some((true, true)), None, Some((true, false))));
+        assert_eq!((look(&mut watched, true), look(&mut watched, true)), ("loaded", "none"));
+        // what was seen by somebody who broke off later
+        let mut watched = watched.doubt();
+        let looks: Vec<_> = (0..PATIENCE).map(|_| look(&mut watched, false)).collect();
+        assert_eq!(looks.iter().filter(|look| **look == "loaded").count(), 1, "{looks:?}");
     }
 
     #[test]
