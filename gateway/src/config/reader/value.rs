@@ -7,6 +7,11 @@ use std::time::{Duration, SystemTime};
 use toml::Spanned;
 use toml::de::DeValue;
 
+/// A tick of the clock that nearly all waits are counted by.
+const SHORTEST: Duration = Duration::from_millis(100);
+/// Ten years.
+const LONGEST: Duration = Duration::from_secs(3650 * 86_400);
+
 /// A member's value, which knows its name and place.
 #[derive(Debug)]
 pub(in crate::config) struct Value<'a> {
@@ -96,7 +101,7 @@ impl<'a> Value<'a> {
     }
 
     /// A length of time with its unit, such as `"75s"` or `"1m 30s"`.
-    pub(in crate::config) fn duration(&self) -> Result<Duration, ConfigError> {
+    fn duration(&self) -> Result<Duration, ConfigError> {
         let form = "a length of time with its unit, such as \"75s\", \"500ms\" or \"1m 30s\"";
         if !self.is_text() {
             return Err(self.not(form));
@@ -104,11 +109,22 @@ impl<'a> Value<'a> {
         self.parsed(form, |text| humantime::parse_duration(text).ok())
     }
 
-    /// A length of time that is not zero.
-    pub(in crate::config) fn duration_above_zero(&self) -> Result<Duration, ConfigError> {
+    /// A length of time that can be waited for: not so short that waiting for it is all that is done, nor so long that a
+    /// clock cannot count it.
+    pub(in crate::config) fn wait(&self) -> Result<Duration, ConfigError> {
+        let duration = self.duration()?;
+        if (SHORTEST..=LONGEST).contains(&duration) {
+            return Ok(duration);
+        }
+        Err(self.error("must be longer than zero: from \"100ms\" to \"3650d\""))
+    }
+
+    /// As [`Value::wait`], or zero.
+    pub(in crate::config) fn wait_or_zero(&self) -> Result<Duration, ConfigError> {
         match self.duration()? {
-            Duration::ZERO => Err(self.error("must be longer than zero")),
-            duration => Ok(duration),
+            Duration::ZERO => Ok(Duration::ZERO),
+            duration if (SHORTEST..=LONGEST).contains(&duration) => Ok(duration),
+            _ => Err(self.error("must be \"0s\", or from \"100ms\" to \"3650d\"")),
         }
     }
 

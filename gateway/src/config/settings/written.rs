@@ -68,7 +68,7 @@ pub(super) fn settings(text: &str, file: &Path) -> Result<Settings, ConfigError>
         listen: listen(root.table("listen")?)?,
         tls: tls(root.table("tls")?, base)?,
         keys_file: keys.read("file", base.join("keys.toml"), |v| path(v, base))?,
-        expiry_notice: keys.read("expiry_notice", Duration::from_secs(14 * 86_400), Value::duration)?,
+        expiry_notice: keys.read("expiry_notice", Duration::from_secs(14 * 86_400), Value::wait_or_zero)?,
         session_secret_file: keys.read_optional("session_secret_file", |v| path(v, base))?,
         upstream: upstream(root.table("upstream")?, base)?,
         routes: routes(root.table("routes")?)?,
@@ -173,8 +173,8 @@ fn upstream(mut table: Table<'_>, base: &Path) -> Result<Upstream, ConfigError> 
     Ok(Upstream {
         address,
         ca: ca.map(|v| path(&v, base)).transpose()?,
-        head_timeout: table.read("head_timeout", Duration::from_secs(75), Value::duration_above_zero)?,
-        idle_timeout: table.read("idle_timeout", Duration::from_secs(4), Value::duration_above_zero)?,
+        head_timeout: table.read("head_timeout", Duration::from_secs(75), Value::wait)?,
+        idle_timeout: table.read("idle_timeout", Duration::from_secs(4), Value::wait)?,
         tools: table.read("tools", Vec::new(), |v| texts(v, names::TOOL, names::tool))?,
         metrics: table.read_optional("metrics", |v| metrics(v, base))?,
         required: table.read("required", false, Value::flag)?,
@@ -225,20 +225,20 @@ fn limits(mut table: Table<'_>) -> Result<Limits, ConfigError> {
         max_body: table.read("max_body", or.max_body, above_zero)?,
         max_list: table.read("max_list", or.max_list, above_zero)?,
         max_held: table.read("max_held", or.max_held, held)?,
-        handshake_timeout: table.read("handshake_timeout", or.handshake_timeout, Value::duration_above_zero)?,
+        handshake_timeout: table.read("handshake_timeout", or.handshake_timeout, Value::wait)?,
         per_address: per_address(&mut table, or.per_address)?,
         max_head: table.read("max_head", or.max_head, head)?,
         max_fields: table.read("max_fields", or.max_fields, fields)?,
         max_header_list: table.read("max_header_list", or.max_header_list, list)?,
-        header_timeout: table.read("header_timeout", or.header_timeout, Value::duration_above_zero)?,
-        idle_timeout: table.read("idle_timeout", or.idle_timeout, Value::duration_above_zero)?,
+        header_timeout: table.read("header_timeout", or.header_timeout, Value::wait)?,
+        idle_timeout: table.read("idle_timeout", or.idle_timeout, Value::wait)?,
         min_body_rate: table.read("min_body_rate", or.min_body_rate, Value::size)?,
-        stall_timeout: table.read("stall_timeout", or.stall_timeout, Value::duration_above_zero)?,
+        stall_timeout: table.read("stall_timeout", or.stall_timeout, Value::wait)?,
         max_connections: table.read("max_connections", or.max_connections, count::<usize>)?,
         max_in_flight: table.read("max_in_flight", or.max_in_flight, count::<u64>)?,
         max_streams: table.read("max_streams", or.max_streams, streams)?,
         max_control_frames: table.read("max_control_frames", or.max_control_frames, count::<u32>)?,
-        keep_alive: table.read("keep_alive", or.keep_alive, Value::duration)?,
+        keep_alive: table.read("keep_alive", or.keep_alive, Value::wait_or_zero)?,
     })
 }
 
@@ -281,8 +281,8 @@ fn networks(value: &Value<'_>) -> Result<Vec<Network>, ConfigError> {
 
 fn drain(mut table: Table<'_>) -> Result<Drain, ConfigError> {
     Ok(Drain {
-        delay: table.read("delay", Duration::ZERO, Value::duration)?,
-        timeout: table.read("timeout", Duration::from_secs(25), Value::duration)?,
+        delay: table.read("delay", Duration::ZERO, Value::wait_or_zero)?,
+        timeout: table.read("timeout", Duration::from_secs(25), Value::wait_or_zero)?,
     })
 }
 
@@ -316,7 +316,7 @@ fn audit(mut table: Table<'_>, base: &Path) -> Result<Audit, ConfigError> {
     let fsync = |value: &Value<'_>| match value.text()? {
         "never" => Ok(None),
         "always" => Ok(Some(Duration::ZERO)),
-        _ => value.duration().map(Some),
+        _ => value.wait_or_zero().map(Some),
     };
     let keep = |value: &Value<'_>| {
         usize::try_from(value.number()?).map_err(|_| value.error("must be a number of files; 0 keeps all"))
@@ -327,7 +327,7 @@ fn audit(mut table: Table<'_>, base: &Path) -> Result<Audit, ConfigError> {
         overflow: table.read("overflow", Overflow::Block, |v| v.parsed("\"block\" or \"drop\"", overflow))?,
         queue: table.read("queue", 8 << 20, Value::size)?,
         rotate_size: table.read("rotate_size", 100 << 20, Value::size)?,
-        rotate_every: table.read("rotate_every", Duration::from_secs(86_400), Value::duration)?,
+        rotate_every: table.read("rotate_every", Duration::from_secs(86_400), Value::wait_or_zero)?,
         keep: table.read("keep", 30, keep)?,
         fsync: table.read("fsync", Some(Duration::from_secs(1)), fsync)?,
     })
