@@ -11,8 +11,8 @@ pub(crate) struct Uploads {
 
 impl Uploads {
     pub(crate) async fn begin(gateway: &Gateway, key: &Key) -> Self {
-        let [short, long] = ["1000", "1000000"]
-            .map(|length| Ask::new("POST", "/mcp").key(&key.secret).field("content-length", length));
+        let [short, long] =
+            ["1000", "1000000"].map(|length| Ask::new("POST", "/mcp").key(&key.secret).field("content-length", length));
         let h1 = async |ask| {
             let mut client = gateway.http1().await;
             client.send_head(ask).await;
