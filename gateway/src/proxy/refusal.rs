@@ -135,6 +135,8 @@ mod tests {
             assert_eq!(body["error"]["message"], row.sentence);
             assert_eq!(body["detail"], row.sentence);
             assert_eq!(response.headers().contains_key("www-authenticate"), row.status == 401);
+            let again = row.status == 503 && reject != Reject::Drained;
+            assert_eq!(response.headers().contains_key("retry-after"), again, "{reject:?}");
         }
     }
 

@@ -2,6 +2,7 @@
 //! `drain.timeout`, which ends the rest: what no reply has begun for is 503. Exit code 0. During `drain.delay` everything is
 //! still served, but no connection is kept. A second signal ends the process at once.
 
+use crate::harness::client::Incoming;
 use crate::harness::origin::ok;
 use crate::harness::{Ask, Gateway, Http1, Key, Origin, Piece, Protocol, eventually};
 use rustix::process::Signal;
@@ -163,6 +164,35 @@ async fn the_timeout_tells_those_who_wait_for_a_reply() {
     for line in gateway.audited(4).await {
         assert_eq!((&line["outcome"], &line["end"]), (&"drained".into(), &"drained".into()), "{line}");
     }
+}
+
+/// A call that is still being sent.
+#[tokio::test]
+async fn the_timeout_tells_those_who_are_still_sending() {
+    let origin = Origin::start().await;
+    let mut gateway = Gateway::before(&origin).settings("[drain]\ntimeout = \"300ms\"").start().await;
+    let head = Ask::new("POST", "/mcp").key(&gateway.key().secret).field("content-length", "100");
+    let (mut h1, mut h2) = (gateway.http1().await, gateway.http2().await);
+    h1.send_head(&head).await;
+    h1.send("{").await;
+    let mut second = h2.open_head(&head).await;
+    second.send("{").await;
+    both_are_read(&gateway).await;
+    gateway.signal(Signal::TERM);
+    for reply in [h1.reply().await, Incoming::Two(second).reply().await] {
+        assert_eq!(reply.fields.one("retry-after"), None);
+        reply.refuses(503, -32011, json!(null));
+    }
+    h1.closed("its request is not whole").await;
+    drop(h2);
+    assert_eq!(gateway.exited().await, 0);
+    assert_eq!(origin.requests().len(), 0);
+}
+
+/// Waits until two requests are under way.
+async fn both_are_read(gateway: &Gateway) {
+    let two = async || (gateway.metric("gateway_in_flight").await == Some(2.0)).then_some(());
+    eventually("two requests are under way", two).await;
 }
 
 #[tokio::test]
