@@ -261,6 +261,21 @@ mod tests {
     }
 
     #[test]
+    fn what_is_taken_out_and_written_again_begins_full() {
+        let first = Allowance::new(limits(), None).unwrap();
+        (0..2).for_each(|_| charge(&first, "slow").unwrap());
+        let no_tool = Allowance::new(Limits { tools: BTreeMap::new(), ..limits() }, Some(&first)).unwrap();
+        let again = Allowance::new(limits(), Some(&no_tool)).unwrap();
+        assert_eq!(left(&again), [8, 2], "the tool's rate was gone, the client's never");
+        assert!(Allowance::new(Limits::default(), Some(&again)).is_none());
+        assert_eq!(
+            left(&Allowance::new(limits(), None).unwrap()),
+            [10, 2],
+            "of a client without limits nothing is kept"
+        );
+    }
+
+    #[test]
     fn a_slot_is_given_back_however_it_ends() {
         let limits = Limits { max_streams: NonZeroU32::new(2), max_in_flight: NonZeroU32::new(1), ..Limits::default() };
         let allowance = Allowance::new(limits.clone(), None).unwrap();

@@ -1,6 +1,6 @@
 //! `healthcheck`: exit 0 exactly if a gateway's admin port says that it lives.
 
-use crate::home::{Home, ended};
+use crate::home::{Home, ended, free};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
 use std::process::Stdio;
@@ -33,7 +33,6 @@ fn the_answer_decides() {
 #[test]
 fn a_gateway_that_serves_is_healthy_and_one_that_ended_is_not() {
     let home = Home::complete();
-    let free = || TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     home.write("gateway.toml", &format!("[listen]\npublic = \"127.0.0.1:0\"\nadmin = \"{}\"", free()));
     let mut gateway = home.command(&["serve"]).stdout(Stdio::null()).spawn().unwrap();
     let mut log = BufReader::new(gateway.stderr.take().unwrap()).lines();

@@ -1,8 +1,18 @@
 //! A directory with the gateway's files, and the binary run in it.
 
 use std::io::Write;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering::Relaxed};
+
+/// An address for a listener to be, of this process alone until it ends: of loopback a part that only it binds, by its id, and
+/// a port that is given once. One of 127.0.0.1 that was free a moment ago may be anybody's when it is used.
+pub(crate) fn free() -> SocketAddr {
+    static GIVEN: AtomicU16 = AtomicU16::new(0);
+    let [_, high, middle, low] = std::process::id().to_be_bytes();
+    (Ipv4Addr::new(127, 128 | high, middle, low), 21_200 + GIVEN.fetch_add(1, Relaxed)).into()
+}
 
 pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_gateway");
 

@@ -1,8 +1,8 @@
 //! `serve` as it runs: what it logs for people, and what other commands learn of it on its admin port.
 
-use crate::home::{Home, Ran, ended};
+use crate::home::{Home, Ran, ended, free};
 use rustix::process::{Pid, Signal, kill_process};
-use std::io::{BufRead, BufReader, Lines, Read, Write};
+use std::io::{BufRead, BufReader, ErrorKind, Lines, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, ChildStderr, Stdio};
 use std::time::Duration;
@@ -43,10 +43,6 @@ fn ask(address: SocketAddr, path: &str, key: &str) -> String {
     let mut answer = String::new();
     connection.read_to_string(&mut answer).unwrap();
     answer.lines().next().unwrap().to_owned()
-}
-
-fn free() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
 }
 
 /// Settings with ports of their own, in front of nobody; gives where to ask without TLS.
@@ -121,9 +117,13 @@ fn keys_are_listed_whatever_answers_on_the_admin_port() {
     // whoever never comes to an end is not waited for, nor whoever says more than there can be
     for piece in [&b"x"[..], &[b'x'; 1 << 20]] {
         let ran = answered(&home, |mut connection| {
-            while connection.write_all(piece).is_ok() {
-                std::thread::sleep(Duration::from_millis(10));
-            }
+            // piece by piece, until nobody takes any more
+            connection.set_read_timeout(Some(Duration::from_millis(10))).unwrap();
+            let left = |read: std::io::Result<usize>| match read {
+                Ok(read) => read == 0,
+                Err(error) => error.kind() != ErrorKind::WouldBlock,
+            };
+            while connection.write_all(piece).is_ok() && !left(connection.read(&mut [0; 64])) {}
         });
         assert!(!ran.good().contains("LAST USED"), "{ran:?}");
     }
