@@ -56,6 +56,9 @@ pub enum Lie {
     /// Two names of a session.
     #[error("it names more than one session")]
     Session,
+    /// `Connection` says that a field which the content cannot be read without is for one hop.
+    #[error("its Connection names a field of the content")]
+    Nominated,
     /// 101, which nobody asked for.
     #[error("it switches protocols without being asked")]
     Switch,
@@ -103,7 +106,7 @@ pub(super) fn read(buffer: &[u8], method: &Method, room: &mut HeaderMap, values:
         }
         take(line, &mut facts, room, values)?;
     }
-    facts.drop_nominated(room);
+    facts.drop_nominated(room)?;
     let framing = facts.framing(status, method, old)?;
     if let Some(length) = facts.length.filter(|_| framing == Framing::Done) {
         room.insert(header::CONTENT_LENGTH, length.into());
@@ -287,7 +290,7 @@ mod tests {
     #[test]
     fn only_end_to_end_fields_pass() {
         let head = done(
-            "HTTP/1.1 200 OK\r\nServer: x\r\nX-Powered-By: y\r\nConnection: keep-alive, X-Hop, content-type\r\nX-Hop: 1\r\n\
+            "HTTP/1.1 200 OK\r\nServer: x\r\nX-Powered-By: y\r\nConnection: keep-alive, X-Hop\r\nX-Hop: 1\r\n\
              Keep-Alive: timeout=5\r\nTE: trailers\r\nUpgrade: h2c\r\nProxy-Connection: close\r\nContent-Type: text/plain\r\n\
              Mcp-Session-Id: s\r\nTrailer: X-Sum\r\ncontent-length: 0\r\n\r\n",
         )
@@ -300,6 +303,10 @@ mod tests {
         assert!(head.reusable);
         let head = done("HTTP/1.1 200 OK\r\nMcp-Session-Id: s\r\nConnection: mcp-session-id\r\n\r\n").unwrap();
         assert_eq!(head.session, None, "it is for one hop");
+        for name in ["content-type", "Content-Length", "CONTENT-ENCODING", "cache-control", "content-range"] {
+            let head = format!("HTTP/1.1 200 OK\r\nConnection: close, {name}\r\ncontent-length: 0\r\n\r\n");
+            assert_eq!(of(head.as_bytes(), &Method::POST).map(|_| ()), Err(Lie::Nominated), "{name}");
+        }
     }
 
     #[test]

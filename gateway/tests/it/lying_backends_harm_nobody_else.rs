@@ -28,6 +28,8 @@ const HEADS: &[&str] = &[
     "HTTP/1.1 200 OK\r\nx-a: b\rc: d\r\ncontent-length: 0\r\n\r\n",
     "HTTP/1.1 200 OK\r\n: b\r\ncontent-length: 0\r\n\r\n",
     "HTTP/1.1 200 OK\r\nno colon\r\ncontent-length: 0\r\n\r\n",
+    "HTTP/1.1 200 OK\r\nconnection: content-type\r\ncontent-type: text/event-stream\r\ncontent-length: 0\r\n\r\n",
+    "HTTP/1.1 200 OK\r\nconnection: keep-alive, content-encoding\r\ncontent-encoding: gzip\r\ncontent-length: 0\r\n\r\n",
     "HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: upgrade\r\n\r\nraw bytes",
     "HTTP/1.1 1000 Big\r\ncontent-length: 0\r\n\r\n",
     "HTTP/1.1 99 Small\r\ncontent-length: 0\r\n\r\n",

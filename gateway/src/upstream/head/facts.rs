@@ -65,17 +65,19 @@ impl Facts {
         }
     }
 
-    /// Fields that `Connection` names concern this hop alone (RFC 9110, section 7.6.1), but what the reply is made of
-    /// cannot be named away.
-    pub(super) fn drop_nominated(&mut self, headers: &mut HeaderMap) {
+    /// Fields that `Connection` names concern this hop alone (RFC 9110, section 7.6.1). What the content is read and kept by
+    /// does not: without it a reply would be taken for another one.
+    pub(super) fn drop_nominated(&mut self, headers: &mut HeaderMap) -> Result<(), Lie> {
         for name in &self.nominated {
-            if !matches!(*name, header::CONTENT_LENGTH | header::CONTENT_TYPE | header::CACHE_CONTROL) {
-                headers.remove(name);
+            if *name == header::CACHE_CONTROL || name.as_str().starts_with("content-") {
+                return Err(Lie::Nominated);
             }
+            headers.remove(name);
             if *name == MCP_SESSION_ID {
                 self.session = None;
             }
         }
+        Ok(())
     }
 
     /// How the body ends.
