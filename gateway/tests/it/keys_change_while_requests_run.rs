@@ -261,9 +261,10 @@ async fn and_a_key_that_ends_while_a_body_comes_in_has_called_nothing() {
     let accepted = "gateway_auth_decisions_total{result=\"accepted\",reason=\"\"}";
     eventually("both keys are accepted", async || gateway.metric(accepted).await.filter(|count| *count >= 2.0)).await;
     gateway.rekey(gateway.read("keys.toml").replace(mine.row(), "")).await;
-    h1.send(rest).await;
+    // On a busy machine the gateway has answered already: it does not wait for the rest once the key has ended.
+    let _ = h1.offer(rest).await;
     h1.reply().await.refuses(401, -32001, Value::Null);
-    stream.finish(rest).await;
+    stream.offer_last(rest);
     assert_eq!(stream.head().await.0, 401);
     assert_eq!(origin.requests().len(), 0);
 }

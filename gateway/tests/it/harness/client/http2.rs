@@ -116,6 +116,12 @@ impl Stream {
         out.send_data(data.into(), true).expect("the gateway takes the rest");
     }
 
+    /// Sends the last of the request's body, if the gateway still takes it.
+    pub(crate) fn offer_last(&mut self, data: impl Into<Bytes>) {
+        // An error is a stream that the gateway has reset behind its reply.
+        let _ = self.out.as_mut().expect("a request with a body").send_data(data.into(), true);
+    }
+
     /// Ends the request with trailers.
     pub(crate) fn finish_with(&mut self, trailers: &[(&str, &str)]) {
         let out = self.out.as_mut().expect("a request with a body");
