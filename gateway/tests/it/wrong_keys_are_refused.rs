@@ -56,6 +56,14 @@ async fn a_key_that_is_not_in_the_header_is_missing() {
         Ask::ping().field("Proxy-Authorization", format!("Bearer {key}")),
         Ask::ping().field("API-Key", key),
         Ask::ping().field("X-API-Keys", key),
+        // nor does it help to be somebody who asks how we are, or to say that something else is asked for
+        Ask::get("/mcp").field("User-Agent", "kube-probe/1.34"),
+        Ask::get("/mcp").field("User-Agent", "GoogleHC/1.0"),
+        Ask::get("/mcp").field("User-Agent", "ELB-HealthChecker/2.0"),
+        Ask::ping().field("X-Forwarded-Uri", "/health"),
+        Ask::ping().field("X-Original-URL", "/health"),
+        Ask::ping().field("X-Rewrite-URL", "/health"),
+        Ask::ping().field("X-HTTP-Method-Override", "OPTIONS"),
     ] {
         for reply in refusals(&gateway, &ask).await {
             reply.refuses(401, -32001, serde_json::Value::Null);
