@@ -197,12 +197,13 @@ impl Deadline {
         let mut slots = self.clock.0.slots.borrow_mut();
         let Some(slot) = slots.all.get_mut(index as usize) else { return };
         slot.due = self.due;
-        if let Some(waker) = waker {
-            match &mut slot.waker {
-                Some(held) => held.clone_from(waker), // a clone only if it is another task
-                none => *none = Some(waker.clone()),
-            }
+        let Some(waker) = waker else { return };
+        if slot.waker.as_ref().is_some_and(|held| held.will_wake(waker)) {
+            return;
         }
+        let held = slot.waker.replace(waker.clone());
+        drop(slots);
+        drop(held); // see Drop
     }
 
     fn take_slot(&self) -> u32 {
@@ -234,6 +235,9 @@ impl Drop for Deadline {
         drop(held); // the last reference to a task may run its destructors, which may hold deadlines
     }
 }
+
+#[cfg(test)]
+mod model;
 
 #[cfg(test)]
 mod tests {

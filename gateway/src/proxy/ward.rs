@@ -81,6 +81,9 @@ impl Watched {
 }
 
 #[cfg(test)]
+mod model;
+
+#[cfg(test)]
 mod tests {
     use super::*;
     use crate::access::LeaseEnd;
