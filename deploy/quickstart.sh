@@ -179,9 +179,9 @@ make_key() {
 # cannot be renewed, since files are missing or broken, is replaced together with its authority.
 make_certificates() {
   has_certificates && return
+  say 'making a private CA and a certificate'
   local names=(--name localhost --name 127.0.0.1 --name ::1)
   run_gateway certs new --out "$directory" "${names[@]}" >/dev/null 2>&1 && has_certificates && return
-  say 'making a private CA and a certificate'
   quietly "$directory/certs.log" run_gateway certs new --out "$directory" "${names[@]}" --force >/dev/null
   run_gateway check >/dev/null || fail 'the settings cannot be used, see above'
 }
