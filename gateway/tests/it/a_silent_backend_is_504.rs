@@ -1,6 +1,7 @@
 //! A backend that sends no head within `upstream.head_timeout` is given up with 504. The time is for the head alone: a
 //! stream may be silent for longer.
 
+use crate::harness::client::Incoming;
 use crate::harness::{Ask, Gateway, Origin, Piece, Protocol};
 use serde_json::Value;
 
@@ -28,10 +29,18 @@ async fn but_not_when_its_stream_is_silent() {
     let settings = "[upstream]\nhead_timeout = \"200ms\"";
     let gateway = Gateway::before(&origin).settings(settings).start().await;
     let (mut streaming, mut other) = (gateway.http1().await, gateway.http1().await);
-    streaming.open(&Ask::ping().key(&gateway.key().secret)).await;
-    let mut stream = origin.whole().await;
-    stream.stream().await;
-    assert_eq!(streaming.head().await.0, 200);
+    // on a busy machine the head may come too late: then once more
+    let mut stream = loop {
+        streaming.open(&Ask::ping().key(&gateway.key().secret)).await;
+        let mut stream = origin.whole().await;
+        let _ = stream
+            .offer("HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n")
+            .await;
+        match streaming.head().await.0 {
+            200 => break stream,
+            late => assert_eq!((late, Incoming::One(&mut streaming).rest().await.1), (504, true)),
+        }
+    };
     // two whole head timeouts pass in the meantime
     for _ in 0..2 {
         other.open(&Ask::get("/")).await;
