@@ -131,9 +131,34 @@ impl Trouble {
     ];
 }
 
+/// The longest wait that is told. What asks for more is a mistake rather than a time that anybody could plan with.
+const DAY: Duration = Duration::from_secs(86_400);
+
 fn after(wait: Option<Duration>) -> String {
     match wait {
+        Some(wait) if wait > DAY => "later".to_owned(),
         Some(wait) => format!("in {}", humantime::format_duration(Duration::from_secs(wait.as_secs().max(1)))),
         None => "in a few seconds".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wait_that_nobody_could_plan_with_is_not_told() {
+        for (seconds, words) in [
+            (None, "Try again in a few seconds."),
+            (Some(0), "Try again in 1s."),
+            (Some(90), "Try again in 1m 30s."),
+            (Some(86_400), "Try again in 1day."),
+            (Some(86_401), "Try again later."),
+            (Some(4_000_000_000), "Try again later."),
+            (Some(u64::MAX), "Try again later."),
+        ] {
+            let said = Trouble::RateLimited { retry_after: seconds.map(Duration::from_secs) }.to_string();
+            assert!(said.ends_with(&format!(" (429). {words}")), "{said}");
+        }
     }
 }

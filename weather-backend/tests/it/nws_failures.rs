@@ -80,19 +80,19 @@ async fn a_wait_beyond_the_deadline_is_not_begun_but_passed_on() {
     assert_eq!(stub.paths(), [CALIFORNIA]);
 }
 
-/// Both steps of a forecast ask us to wait a second. There is time for one of them, so the second is passed on: the deadline is
+/// Both steps of a forecast ask us to wait three seconds. There is time for one of them, so the second is passed on: the deadline is
 /// the call's, not the step's.
 #[tokio::test]
 async fn all_steps_and_retries_of_a_call_share_its_deadline() {
     let stub = Stub::start().await;
-    let throttled = reply(429, &[("Retry-After", "1")], b"");
+    let throttled = reply(429, &[("Retry-After", "3")], b"");
     let replies = |path: &str| [throttled.clone(), stub.scripted(path)];
     stub.on(POINT, replies(POINT));
     stub.on(FORECAST, replies(FORECAST));
-    let settings = NwsSettings { deadline: Duration::from_millis(1900), ..stub.settings() };
+    let settings = NwsSettings { deadline: Duration::from_millis(5900), ..stub.settings() };
     let backend = Backend::start(Source::Nws(Nws::new(&settings).unwrap())).await;
     let said = failure_of(&backend, "get_forecast").await;
-    assert!(said.contains("(429). Try again in 1s."), "{said}");
+    assert!(said.contains("(429). Try again in 3s."), "{said}");
 }
 
 #[tokio::test]
