@@ -3,18 +3,20 @@
 use crate::home::{BINARY, Home, ended};
 use std::process::{Command, Stdio};
 
-const COMMANDS: [&[&str]; 12] = [
+const COMMANDS: [&[&str]; 14] = [
     &[],
     &["serve"],
     &["check"],
     &["certs"],
     &["certs", "new"],
+    &["explain"],
     &["healthcheck"],
     &["keys"],
     &["keys", "new"],
     &["keys", "hash"],
     &["keys", "rotate"],
     &["keys", "revoke"],
+    &["keys", "list"],
     &["keys", "verify"],
 ];
 

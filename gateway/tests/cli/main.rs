@@ -12,6 +12,8 @@ mod certs;
 #[cfg(test)]
 mod check;
 #[cfg(test)]
+mod elsewhere;
+#[cfg(test)]
 mod explain;
 #[cfg(test)]
 mod health;

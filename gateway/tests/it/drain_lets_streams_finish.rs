@@ -256,3 +256,34 @@ async fn the_delay_still_serves_and_a_second_signal_ends_at_once() {
     assert_eq!(streaming.piece().await, Piece::Cut);
     stream.closed().await;
 }
+
+/// Also once the delay is over, when what runs may finish until a timeout that is far away.
+#[tokio::test]
+async fn and_so_does_a_second_signal_while_streams_finish() {
+    for second in [Signal::TERM, Signal::INT] {
+        let origin = Origin::start().await;
+        let mut gateway = Gateway::before(&origin).settings("[drain]\ntimeout = \"1h\"").start().await;
+        let ask = Ask::ping().key(&gateway.key().secret);
+        let (mut h1, mut h2, mut calling) = (gateway.http1().await, gateway.http2().await, gateway.http1().await);
+        h1.open(&ask).await;
+        let mut first = origin.whole().await;
+        first.stream().await;
+        h1.head().await;
+        let mut streaming = h2.open(&ask).await;
+        let mut second_stream = origin.whole().await;
+        second_stream.stream().await;
+        streaming.head().await;
+        calling.open(&ask).await;
+        let mut call = origin.whole().await;
+        gateway.signal(Signal::TERM);
+        refuses_connections(&gateway).await;
+        first.chunk("data: 1\n\n").await;
+        assert_eq!(h1.piece().await, Piece::Data(b"data: 1\n\n".to_vec()), "it goes on");
+        gateway.signal(second);
+        assert_eq!(gateway.exited().await, 0);
+        assert_eq!((h1.piece().await, streaming.piece().await), (Piece::Cut, Piece::Cut));
+        for exchange in [&mut first, &mut second_stream, &mut call] {
+            exchange.closed().await;
+        }
+    }
+}

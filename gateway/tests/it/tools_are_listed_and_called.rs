@@ -44,10 +44,10 @@ async fn and_without_a_key_the_client_is_told_so() {
     let gateway = Gateway::before(&backend).start().await;
     let wrong = Key::new().secret;
     for revision in [ProtocolVersion::V_2025_11_25, ProtocolVersion::V_2026_07_28] {
-        for key in [None, Some(&*wrong)] {
-            let refused = converse(&gateway, Protocol::Http1, revision.clone(), key).await.expect_err("refused");
+        for (protocol, key) in Protocol::BOTH.into_iter().flat_map(|one| [None, Some(&*wrong)].map(|key| (one, key))) {
+            let refused = converse(&gateway, protocol, revision.clone(), key).await.expect_err("refused");
             let said = format!("{refused:?}");
-            assert!(said.contains("ApiKey realm") && !said.contains(&wrong), "{revision:?}: {said}");
+            assert!(said.contains("ApiKey realm") && !said.contains(&wrong), "{revision:?} {protocol:?}: {said}");
         }
     }
 }
