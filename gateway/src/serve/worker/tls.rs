@@ -73,7 +73,7 @@ impl Tls {
         &self.seen
     }
 
-    /// Ready when the handshake is done, and what belongs to it has been sent.
+    /// Ready when the handshake is done, and what the client waits for has been sent.
     pub(super) fn poll_handshake(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         loop {
             ready!(self.poll_unsent(cx))?;

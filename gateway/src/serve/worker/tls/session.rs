@@ -1,10 +1,11 @@
 //! TLS without its socket: records in, plaintext out, and the other way round.
 
+mod aside;
+
 use crate::serve::worker::RECORDS;
-use rustls::server::{ServerConnectionData, UnbufferedServerConnection};
-use rustls::unbuffered::{ConnectionState, EncodeError, EncodeTlsData, InsufficientSizeError};
-use rustls::unbuffered::{UnbufferedStatus, WriteTraffic};
-use rustls::{CommonState, Error, ServerConfig};
+use aside::{Aside, Failed, Step, Traffic};
+use rustls::server::UnbufferedServerConnection;
+use rustls::{CommonState, Error, ProtocolVersion, ServerConfig};
 use std::io;
 use std::sync::Arc;
 use tokio::io::ReadBuf;
@@ -32,36 +33,6 @@ pub(super) struct Session {
     told: bool,
 }
 
-/// What is left over while records are looked at.
-#[derive(Default)]
-struct Aside {
-    /// Plaintext that there was no room for.
-    plain: Vec<u8>,
-    /// Records that have to be sent, of which so many bytes were.
-    unsent: Vec<u8>,
-    sent: usize,
-    /// The client has said that nothing more comes from it.
-    closed: bool,
-    failed: Option<Failed>,
-}
-
-enum Failed {
-    /// The client's end came without notice: somebody else may have cut the connection.
-    BrokenOff,
-    /// A handshake message goes on for longer than any that there is.
-    Endless,
-    Tls(Error),
-}
-
-/// What a look at the records came to.
-enum Step {
-    Again,
-    /// There was plaintext.
-    Plain,
-    /// There is nothing to do but to read or to write.
-    Rest,
-}
-
 impl Session {
     pub(super) fn new(server: Arc<ServerConfig>) -> Result<Self, Error> {
         let tls = UnbufferedServerConnection::new(server)?;
@@ -80,7 +51,11 @@ impl Session {
     /// Looks at `records`, which are those [`Session::ahead`] and what has come since. Plaintext goes to `room` as far as
     /// that goes.
     pub(super) fn receive(&mut self, records: &mut [u8], room: &mut ReadBuf<'_>) {
+        let begun = self.tls.is_handshaking();
         let done = self.look(records, room);
+        if begun && !self.tls.is_handshaking() {
+            self.aside.may_wait = self.ends_with_tickets();
+        }
         let rest = records.get(done..).unwrap_or_default();
         let most = if self.tls.is_handshaking() { LARGEST } else { WHOLE };
         if rest.len() > most {
@@ -156,19 +131,28 @@ impl Session {
         self.keep(notice.get(..written.unwrap_or_default()).unwrap_or_default());
     }
 
+    /// Whether all that is left of a handshake is tickets, for which a client has no use before it has said something: they
+    /// leave together with what is sent next, a reply, settings, or our end.
+    fn ends_with_tickets(&self) -> bool {
+        self.tls.protocol_version() == Some(ProtocolVersion::TLSv1_3) && self.aside.failed.is_none()
+    }
+
     /// Has these records sent, after those that wait already.
     pub(super) fn keep(&mut self, records: &[u8]) {
         if !records.is_empty() {
+            self.aside.may_wait = false;
             self.aside.unsent.reserve_exact(records.len());
             self.aside.unsent.extend_from_slice(records);
         }
     }
 
-    /// What has to be sent before anything else, if there is anything.
+    /// What has to be sent now, if there is anything.
     pub(super) fn unsent(&self) -> Option<&[u8]> {
-        self.aside.unsent.get(self.aside.sent..).filter(|unsent| !unsent.is_empty())
+        let unsent = self.aside.unsent.get(self.aside.sent..);
+        unsent.filter(|unsent| !unsent.is_empty() && !self.aside.may_wait)
     }
 
+    /// Whether anything has to be sent before anything else is.
     pub(super) fn has_unsent(&self) -> bool {
         !self.aside.unsent.is_empty()
     }
@@ -222,94 +206,6 @@ impl Session {
                 (None, Step::Rest) => return Err(self.error().unwrap_or(io::ErrorKind::BrokenPipe.into())),
                 (None, Step::Again | Step::Plain) => {}
             }
-        }
-    }
-}
-
-type Traffic<'a> = WriteTraffic<'a, ServerConnectionData>;
-
-impl Aside {
-    /// Has rustls go on by one step; how many bytes of `records` it is done with, and what comes of it. When it is ready to
-    /// write, `write` may.
-    fn step(
-        &mut self,
-        tls: &mut UnbufferedServerConnection,
-        records: &mut [u8],
-        room: &mut ReadBuf<'_>,
-        write: impl FnOnce(Traffic<'_>),
-    ) -> (usize, Step) {
-        let UnbufferedStatus { mut discard, state, .. } = tls.process_tls_records(records);
-        let step = match state {
-            Ok(ConnectionState::ReadTraffic(mut traffic)) => {
-                while let Some(record) = traffic.next_record() {
-                    match record {
-                        Ok(record) => {
-                            discard += record.discard;
-                            self.take(record.payload, room);
-                        }
-                        Err(cause) => self.failed = Some(Failed::Tls(cause)),
-                    }
-                }
-                Step::Plain
-            }
-            Ok(ConnectionState::WriteTraffic(traffic)) => {
-                write(traffic);
-                Step::Rest
-            }
-            Ok(ConnectionState::EncodeTlsData(data)) => {
-                self.encode(data);
-                Step::Again
-            }
-            Ok(ConnectionState::TransmitTlsData(data)) => {
-                data.done(); // it is kept until it is sent
-                Step::Again
-            }
-            Ok(ConnectionState::PeerClosed) => {
-                self.closed = true;
-                Step::Again
-            }
-            Ok(ConnectionState::BlockedHandshake) => Step::Rest,
-            Ok(ConnectionState::Closed) => {
-                self.closed = true;
-                Step::Rest
-            }
-            Ok(_) => {
-                self.failed = Some(Failed::Tls(Error::General("early data".into()))); // which is not offered
-                Step::Rest
-            }
-            Err(cause) => {
-                self.failed = Some(Failed::Tls(cause));
-                self.alert(tls, records.get_mut(discard..).unwrap_or_default());
-                Step::Rest
-            }
-        };
-        (discard, step)
-    }
-
-    fn take(&mut self, plain: &[u8], room: &mut ReadBuf<'_>) {
-        let (now, later) = plain.split_at_checked(room.remaining()).unwrap_or((plain, &[]));
-        room.put_slice(now);
-        if !later.is_empty() {
-            self.plain.extend_from_slice(later);
-        }
-    }
-
-    fn encode(&mut self, mut data: EncodeTlsData<'_, ServerConnectionData>) {
-        let Err(EncodeError::InsufficientSize(InsufficientSizeError { required_size })) = data.encode(&mut []) else {
-            return;
-        };
-        let place = self.unsent.len();
-        self.unsent.resize(place + required_size, 0);
-        let encoded = data.encode(self.unsent.get_mut(place..).unwrap_or_default());
-        self.unsent.truncate(place + encoded.unwrap_or_default());
-    }
-
-    /// Collects what rustls says to the client about an error.
-    #[cold]
-    fn alert(&mut self, tls: &mut UnbufferedServerConnection, records: &mut [u8]) {
-        while tls.wants_write() {
-            let Ok(ConnectionState::EncodeTlsData(data)) = tls.process_tls_records(records).state else { return };
-            self.encode(data);
         }
     }
 }

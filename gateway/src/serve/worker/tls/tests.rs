@@ -226,6 +226,31 @@ proptest! {
     }
 }
 
+#[test]
+fn tickets_come_with_the_first_reply_or_with_the_end() {
+    for replies in [true, false] {
+        block_on(async {
+            let (mut tls, mut client) = pair(&version::TLS13, &Rc::new(Buffers::new())).await;
+            tls.flush().await.unwrap();
+            let nothing = client.socket.try_read(&mut [0]).unwrap_err();
+            assert_eq!(nothing.kind(), io::ErrorKind::WouldBlock);
+            if replies {
+                tls.write_all(b"reply").await.unwrap();
+                tls.flush().await.unwrap();
+            } else {
+                tls.shutdown().await.unwrap();
+            }
+            let (mut space, client_tls) = ([0; 4096], client.tls.get_mut());
+            while client_tls.tls13_tickets_received() < 2 {
+                let came = client.socket.read(&mut space).await.unwrap();
+                assert!(came > 0, "{} tickets came", client_tls.tls13_tickets_received());
+                client_tls.read_tls(&mut &space[..came]).unwrap();
+                client_tls.process_new_packets().unwrap();
+            }
+        });
+    }
+}
+
 /// The record is looked at only when there is room for what came before it.
 #[test]
 fn an_alert_leaves_for_a_record_behind_one_that_is_read_in_parts() {

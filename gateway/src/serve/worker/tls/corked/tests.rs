@@ -44,7 +44,13 @@ fn what_is_written_in_one_poll_is_one_record() {
     block_on(async {
         let (tls, client) = pair(&TLS13, &Rc::new(Buffers::new())).await;
         let (mut stream, mut socket) = (Corked::new(tls), client.socket.into_std().unwrap());
-        came(&mut socket); // tickets
+        poll_fn(|cx| {
+            assert!(Pin::new(&mut stream).poll_write(cx, b"settings").is_ready());
+            Poll::Ready(stream.pour(cx))
+        })
+        .await
+        .unwrap();
+        came(&mut socket); // and tickets
         let poured = poll_fn(|cx| {
             for reply in [&b"head"[..], b"body", b"next"] {
                 assert!(matches!(Pin::new(&mut stream).poll_write(cx, reply), Poll::Ready(Ok(4))));

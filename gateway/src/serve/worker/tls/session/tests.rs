@@ -185,6 +185,23 @@ proptest! {
     }
 }
 
+/// One record and one system call less for each connection.
+#[test]
+fn tickets_wait_for_what_is_sent_next() {
+    let mut talk = Talk::new(&version::TLS13, 4096, 4096);
+    assert!(talk.session.has_unsent() && talk.session.unsent().is_none());
+    let tickets = talk.session.aside.unsent.clone();
+    talk.write(b"reply").unwrap();
+    assert!(talk.session.unsent().unwrap().starts_with(&tickets) && talk.client.tls13_tickets_received() == 0);
+    talk.pass();
+    assert_eq!((talk.client.tls13_tickets_received(), &talk.heard[..]), (2, &b"reply"[..]));
+
+    let mut talk = Talk::new(&version::TLS13, 4096, 4096);
+    talk.session.close();
+    talk.pass();
+    assert_eq!(talk.client.tls13_tickets_received(), 2, "it is never too late for them");
+}
+
 #[test]
 fn an_end_without_notice_is_an_error_and_what_is_written_still_goes_out() {
     for version in VERSIONS {
