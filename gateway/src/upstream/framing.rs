@@ -1,9 +1,9 @@
 //! Where an upstream's body ends, and what of the bytes is body (RFC 9112, section 7).
 
-use super::head::Lie;
+use super::head::{self, Lie};
 use bytes::Bytes;
 use http::HeaderMap;
-use http::header::{HeaderName, HeaderValue};
+use http::header::HeaderName;
 
 /// Longest run of chunk extensions, and of trailers, in bytes.
 const LONGEST_LINE: usize = 8 * 1024;
@@ -204,17 +204,7 @@ fn trailers(text: &[u8]) -> Result<Option<HeaderMap>, Lie> {
     if text == b"\r\n" {
         return Ok(None);
     }
-    let mut fields = [httparse::EMPTY_HEADER; 32];
-    let Ok(httparse::Status::Complete((_, fields))) = httparse::parse_headers(text, &mut fields) else {
-        return Err(Lie::Chunk);
-    };
-    let mut map = HeaderMap::with_capacity(fields.len());
-    for field in fields {
-        let name = HeaderName::from_bytes(field.name.as_bytes()).map_err(|_| Lie::Chunk)?;
-        if !forbidden(&name) {
-            map.append(name, HeaderValue::from_bytes(field.value).map_err(|_| Lie::Chunk)?);
-        }
-    }
+    let map = head::trailers(text, forbidden)?;
     Ok((!map.is_empty()).then_some(map))
 }
 
@@ -293,9 +283,15 @@ mod tests {
             "g\r\n",
             "0\r\nbad trailer\r\n\r\n",
             "0\r\na: b\0\r\n\r\n",
+            "0\r\na: b\nc: d\r\n\r\n",
+            "0\r\na: b\n\nc: d\r\n\r\n",
+            "0\r\na: b\r\n folded\r\n\r\n",
+            "0\r\na : b\r\n\r\n",
         ] {
             assert_eq!(feed(&mut Framing::chunked(), wire.as_bytes(), &[]).map(|_| ()), Err(Lie::Chunk), "{wire:?}");
         }
+        let many = format!("0\r\n{}\r\n", "a: b\r\n".repeat(33));
+        assert_eq!(feed(&mut Framing::chunked(), many.as_bytes(), &[]).map(|_| ()), Err(Lie::Chunk));
         let endless = format!("5;{}", "x".repeat(LONGEST_LINE + 1));
         assert_eq!(feed(&mut Framing::chunked(), endless.as_bytes(), &[]).map(|_| ()), Err(Lie::Chunk));
     }

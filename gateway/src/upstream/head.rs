@@ -6,6 +6,7 @@
 mod facts;
 mod field;
 mod lines;
+mod trailers;
 mod values;
 
 use super::framing::Framing;
@@ -14,6 +15,7 @@ use field::{Known, Name, field, is_text, usual};
 use http::header::{self, HeaderMap, HeaderValue};
 use http::{Method, StatusCode};
 use lines::Lines;
+pub(super) use trailers::trailers;
 pub(super) use values::Values;
 
 /// Longest head that is read, in bytes.

@@ -239,6 +239,9 @@ impl<B: HttpBody<Data = Bytes> + Unpin> Trip<B> {
         }
         if !self.head.is_empty() {
             self.head.extend_from_slice(input);
+            if !input.contains(&b'\n') && self.head.len() < head::LONGEST_HEAD {
+                return Ok(None); // without a line's end it cannot be whole, and need not be read from its beginning
+            }
             let head = std::mem::take(&mut self.head);
             return self.parse(&head);
         }

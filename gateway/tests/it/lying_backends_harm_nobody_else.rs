@@ -53,6 +53,8 @@ const BODIES: &[&str] = &[
     "\r\nhello\r\n0\r\n\r\n",
     "5\r\nhello\r\n0\r\nno colon\r\n\r\n",
     "5\r\nhello\r\n0\r\nx: a\0b\r\n\r\n",
+    "5\r\nhello\r\n0\r\nx: a\ny: b\r\n\r\n",
+    "5\r\nhello\r\n0\r\nx: a\n\ny: b\r\n\r\n",
 ];
 
 /// An origin that answers `?lie=N` with lie `N` and anything else honestly: with its own target.
@@ -116,6 +118,28 @@ async fn a_head_without_end_is_502() {
     ];
     let lies = lies.into_iter().map(String::into_bytes).collect();
     after_each_lie_the_next_gets_its_own(lies, |_, reply| invalid(&reply)).await;
+}
+
+#[tokio::test]
+async fn a_head_that_comes_in_crumbs_is_read_and_one_without_a_line_is_502() {
+    let origin = Origin::start().await;
+    let gateway = Gateway::before(&origin).settings("workers = 1").start().await;
+    let mut client = gateway.http1().await;
+    client.open(&Ask::get("/")).await;
+    let mut exchange = origin.next().await;
+    for byte in ok("\"crumbs\"") {
+        exchange.send([byte]).await;
+    }
+    assert_eq!(client.reply().await.with(200).json(), "crumbs");
+    exchange.done();
+    client.open(&Ask::get("/")).await;
+    let mut exchange = origin.next().await;
+    for part in 0..80 {
+        if exchange.offer(if part == 0 { "HTTP/1.1 200 ".to_owned() } else { "K".repeat(1024) }).await.is_err() {
+            break; // it has read enough
+        }
+    }
+    invalid(&client.reply().await);
 }
 
 #[tokio::test]
