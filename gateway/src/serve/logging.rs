@@ -8,7 +8,7 @@ mod spool;
 use crate::config::settings::{Log, LogFormat, levels};
 use crate::record::LogLoss;
 use spool::Spool;
-use std::io::{self, IsTerminal};
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 use tracing_subscriber::layer::{Layer, SubscriberExt};
@@ -30,7 +30,7 @@ impl Logging {
         let spool = Arc::new(Spool::default());
         let wanted = std::env::var(VARIABLE).ok().and_then(|text| levels(&text));
         let shown = wanted.or_else(|| levels(&log.level)).unwrap_or_default();
-        let lines = tracing_subscriber::fmt::layer().with_writer(spool.clone()).with_ansi(io::stderr().is_terminal());
+        let lines = tracing_subscriber::fmt::layer().with_writer(spool.clone());
         let lines = match log.format {
             LogFormat::Text => lines.boxed(),
             LogFormat::Json => lines.json().flatten_event(true).with_current_span(false).with_span_list(false).boxed(),

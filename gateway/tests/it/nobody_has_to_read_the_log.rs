@@ -4,6 +4,10 @@
 use crate::harness::origin::ok;
 use crate::harness::{Ask, Gateway, Origin};
 use rustix::process::Signal;
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use std::fs::File;
+use std::io::Read;
+use std::process::{Command, Stdio};
 
 #[tokio::test]
 async fn and_it_says_how_many_lines_are_lost() {
@@ -48,4 +52,24 @@ async fn and_nothing_is_lost_at_the_end() {
     assert_eq!(gateway.exited().await, 0);
     let last = gateway.log.text().lines().last().unwrap().to_owned();
     assert!(last.contains("\"drained\""), "{last}");
+}
+
+#[test]
+fn and_a_terminal_shows_lines_and_nothing_else() {
+    let directory = tempfile::tempdir().unwrap();
+    let settings = directory.path().join("gateway.toml");
+    std::fs::write(&settings, "[log]\nlevel = \"trace\"").unwrap();
+    let terminal = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+    grantpt(&terminal).unwrap();
+    unlockpt(&terminal).unwrap();
+    let path = ptsname(&terminal, Vec::new()).unwrap().into_string().unwrap();
+    let end = File::options().read(true).write(true).open(path).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_gateway"));
+    command.arg("--config").arg(&settings).arg("serve").stdin(Stdio::null()).stdout(Stdio::null()).stderr(end);
+    assert_eq!(command.status().unwrap().code(), Some(64), "there is no certificate");
+    drop(command); // it holds the last end that is not ours
+    let mut shown = Vec::new();
+    let _ = File::from(terminal).read_to_end(&mut shown); // EIO, at the end
+    let shown = String::from_utf8(shown).unwrap();
+    assert!(shown.starts_with(directory.path().to_str().unwrap()) && shown.lines().count() == 1, "{shown}");
 }
