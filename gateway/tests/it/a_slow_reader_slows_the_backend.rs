@@ -1,6 +1,7 @@
 //! A client that reads slowly makes the backend wait: the gateway holds a bounded part of the reply, never the rest. And a
 //! backend that reads slowly makes the client wait. What was held is passed on, and nothing is lost.
 
+use crate::harness::client::Incoming;
 use crate::harness::origin::ok;
 use crate::harness::{Ask, Client, Gateway, Http1, Http2, Origin, Piece, Protocol, eventually};
 use std::io;
@@ -19,15 +20,23 @@ struct Upload {
 }
 
 impl Upload {
-    /// Sends block after block in chunks, until it is enough, and then the last chunk.
-    async fn run(&self, mut send: impl AsyncFnMut(Vec<u8>) -> io::Result<()>) {
+    /// Sends block after block, until it is enough.
+    async fn run(&self, mut send: impl AsyncFnMut(Vec<u8>)) {
         while !self.enough.load(Ordering::SeqCst) {
             let number = self.blocks.load(Ordering::SeqCst);
             assert!(number * BLOCK < LONG, "the gateway took {LONG} bytes that nobody reads");
-            let chunk = [format!("{BLOCK:x}\r\n").as_bytes(), &block(number), b"\r\n"].concat();
-            send(chunk).await.expect("the gateway is there");
+            send(block(number)).await;
             self.blocks.store(number + 1, Ordering::SeqCst);
         }
+    }
+
+    /// The same over HTTP/1.1, in chunks, and then the last one.
+    async fn run_in_chunks(&self, mut send: impl AsyncFnMut(Vec<u8>) -> io::Result<()>) {
+        self.run(async |block| {
+            let chunk = [format!("{BLOCK:x}\r\n").as_bytes(), &block, b"\r\n"].concat();
+            send(chunk).await.expect("the gateway is there");
+        })
+        .await;
         send(b"0\r\n\r\n".to_vec()).await.expect("the gateway is there");
     }
 
@@ -90,9 +99,21 @@ async fn over_both_protocols() {
             upload.stalls(&gateway).await;
             blocks(async || incoming.piece().await).await
         };
-        let ((), read) = tokio::join!(upload.run(async |chunk| exchange.offer(chunk).await), reading);
+        let ((), read) = tokio::join!(upload.run_in_chunks(async |chunk| exchange.offer(chunk).await), reading);
         assert_eq!(read, upload.blocks.load(Ordering::SeqCst), "{protocol:?}");
     }
+}
+
+/// Reads what comes of an upload only once it stands still, and answers.
+async fn read_late(origin: &Origin, gateway: &Gateway, upload: &Upload, sending: impl Future<Output = ()>) {
+    let reading = async {
+        let mut exchange = origin.next().await;
+        upload.stalls(gateway).await;
+        (blocks(async || exchange.piece().await).await, exchange)
+    };
+    let ((), (read, mut exchange)) = tokio::join!(sending, reading);
+    assert_eq!(read, upload.blocks.load(Ordering::SeqCst));
+    exchange.send(ok("{}")).await;
 }
 
 #[tokio::test]
@@ -100,17 +121,20 @@ async fn a_backend_that_reads_slowly_slows_the_client() {
     let origin = Origin::start().await;
     let settings = format!("workers = 1\n[limits]\nmax_body = {LONG}");
     let gateway = Gateway::before(&origin).settings(&settings).start().await;
-    let mut client = gateway.http1().await;
-    let ask = Ask::new("POST", "/mcp").key(&gateway.key().secret).field("transfer-encoding", "chunked");
-    client.send_head(&ask).await;
-    let mut exchange = origin.next().await;
-    let upload = Upload::default();
-    let reading = async {
-        upload.stalls(&gateway).await;
-        blocks(async || exchange.piece().await).await
-    };
-    let ((), read) = tokio::join!(upload.run(async |chunk| client.offer(chunk).await), reading);
-    assert_eq!(read, upload.blocks.load(Ordering::SeqCst));
-    exchange.send(ok("{}")).await;
+    let ask = Ask::new("POST", "/mcp").key(&gateway.key().secret);
+
+    let (mut client, upload) = (gateway.http1().await, Upload::default());
+    client.send_head(&ask.clone().field("transfer-encoding", "chunked")).await;
+    let sending = upload.run_in_chunks(async |chunk| client.offer(chunk).await);
+    read_late(&origin, &gateway, &upload, sending).await;
     client.reply().await.with(200);
+
+    let (mut client, upload) = (gateway.http2().await, Upload::default());
+    let mut stream = client.open_head(&ask).await;
+    let sending = async {
+        upload.run(async |block| stream.send(block).await).await;
+        stream.finish("").await;
+    };
+    read_late(&origin, &gateway, &upload, sending).await;
+    Incoming::Two(stream).reply().await.with(200);
 }
