@@ -37,8 +37,18 @@ impl Serving {
 
 /// Asks with a key over HTTP without TLS; gives the status line.
 fn ask(address: SocketAddr, path: &str, key: &str) -> String {
+    send(address, &format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nX-API-Key: {key}\r\nConnection: close\r\n\r\n"))
+}
+
+/// The same for a call of a tool.
+fn call(address: SocketAddr, key: &str) -> String {
+    let body = r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"get_alerts"}}"#;
+    let head = "POST /mcp HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nConnection: close\r\n";
+    send(address, &format!("{head}X-API-Key: {key}\r\nContent-Length: {}\r\n\r\n{body}", body.len()))
+}
+
+fn send(address: SocketAddr, request: &str) -> String {
     let mut connection = TcpStream::connect(address).unwrap();
-    let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nX-API-Key: {key}\r\nConnection: close\r\n\r\n");
     connection.write_all(request.as_bytes()).unwrap();
     let mut answer = String::new();
     connection.read_to_string(&mut answer).unwrap();
@@ -58,7 +68,8 @@ fn settings(home: &Home, more: &str) -> SocketAddr {
     plaintext
 }
 
-/// Requests that have to show a key leave their line in the audit, which is JSON whatever the log is.
+/// Requests are lines of it at `debug`, also those whose line in the audit, which is JSON whatever the log is, is not switched
+/// off by any level.
 #[test]
 fn its_log_is_text_for_people_unless_the_settings_say_json() {
     for (format, text) in [("", true), ("format = \"text\"", true), ("format = \"json\"", false)] {
@@ -66,23 +77,35 @@ fn its_log_is_text_for_people_unless_the_settings_say_json() {
         let address = settings(&home, &format!("[log]\nlevel = \"gateway=debug\"\n{format}"));
         let key = home.run(&["keys", "new", "agent"]).good().to_owned();
         let serving = Serving::start(&home);
-        assert_eq!(ask(address, "/mcp", &key), "HTTP/1.1 502 Bad Gateway");
+        let id = key.split('_').nth(1).unwrap();
+        assert_eq!(call(address, &key), "HTTP/1.1 502 Bad Gateway");
+        assert_eq!(ask(address, "/mcp", "wrong"), "HTTP/1.1 401 Unauthorized");
         assert_eq!(ask(address, "/none", &key), "HTTP/1.1 404 Not Found");
         let log = serving.end();
         let expected = match text {
             true => [
-                " INFO gateway::serve: listening version=\"",
-                " WARN gateway::proxy::refusal: cannot connect to the upstream: ",
-                " method=\"GET\" status=404 outcome=\"unknown_path\"",
+                " INFO gateway::serve: listening version=\"".to_owned(),
+                " WARN gateway::proxy::refusal: cannot connect to the upstream: ".to_owned(),
+                format!(
+                    " client=\"agent\" key_id=\"{id}\" method=\"POST\" rpc=\"tools/call\" tool=\"get_alerts\" status=502 \
+                     outcome=\"upstream_unreachable\" duration_ms="
+                ),
+                " method=\"GET\" status=401 outcome=\"key_unknown\" duration_ms=".to_owned(),
+                " method=\"GET\" status=404 outcome=\"unknown_path\" duration_ms=".to_owned(),
             ],
             false => [
-                "\"level\":\"INFO\",\"message\":\"listening\",\"version\":\"",
-                "\"level\":\"WARN\",\"message\":\"cannot connect to the upstream: ",
-                "\"method\":\"GET\",\"status\":404,\"outcome\":\"unknown_path\"",
+                "\"level\":\"INFO\",\"message\":\"listening\",\"version\":\"".to_owned(),
+                "\"level\":\"WARN\",\"message\":\"cannot connect to the upstream: ".to_owned(),
+                format!(
+                    "\"client\":\"agent\",\"key_id\":\"{id}\",\"method\":\"POST\",\"rpc\":\"tools/call\",\"tool\":\"get_alerts\",\
+                     \"status\":502,\"outcome\":\"upstream_unreachable\",\"duration_ms\":"
+                ),
+                "\"method\":\"GET\",\"status\":401,\"outcome\":\"key_unknown\",\"duration_ms\":".to_owned(),
+                "\"method\":\"GET\",\"status\":404,\"outcome\":\"unknown_path\",\"duration_ms\":".to_owned(),
             ],
         };
         for words in expected {
-            assert!(log.iter().any(|line| line.contains(words)), "{words}\n{log:?}");
+            assert!(log.iter().any(|line| line.contains(&words)), "{words}\n{log:?}");
         }
         let is_json = |line: &String| serde_json::from_str::<serde_json::Value>(line).is_ok();
         assert!(log.iter().all(|line| is_json(line) != text && !line.contains('\u{1b}')), "{log:?}");

@@ -1,4 +1,4 @@
-//! What the audit says of one request.
+//! What the audit says of one request, and at `debug` the log.
 
 use super::Exchange;
 use crate::access::Decision;
@@ -6,7 +6,7 @@ use crate::mcp::{Call, Method as Rpc, Subject};
 use crate::record::audit::{Field, Line, line};
 use crate::record::{End, Outcome};
 use std::time::{Duration, SystemTime};
-use tracing::debug;
+use tracing::{Level, debug, enabled};
 
 /// Most names of arguments in a line, and most bytes of their values.
 const ARGUMENTS: (usize, usize) = (32, 4096);
@@ -52,15 +52,8 @@ impl Exchange {
     }
 
     pub(super) fn write_end(&self, outcome: Outcome, end: Option<End>, took: Duration) {
-        if !self.audited {
-            return debug!(
-                request_id = std::str::from_utf8(self.request_id()).unwrap_or_default(),
-                via = self.peer.via(),
-                method = self.method.as_str(),
-                status = outcome.status(),
-                outcome = outcome.word(),
-                "a request that needed no key"
-            );
+        if enabled!(Level::DEBUG) {
+            self.log(outcome, took);
         }
         let event = if self.streaming { "stream_end" } else { "request" };
         self.write(event, |line| {
@@ -78,6 +71,27 @@ impl Exchange {
             }
             line.millis(Field::DurationMs, took);
         });
+    }
+
+    /// One line a request, in the log's form, for whoever asks for it: also of those of which the audit has none. Every word in
+    /// it is ours or the operator's.
+    #[cold]
+    fn log(&self, outcome: Outcome, took: Duration) {
+        let (principal, tools) = (self.principal(), self.live.meters.tools());
+        debug!(
+            request_id = std::str::from_utf8(self.request_id()).unwrap_or_default(),
+            peer = %self.sender.as_deref().copied().unwrap_or(self.peer.address()),
+            client = principal.as_ref().map(|principal| principal.client().id().as_str()),
+            key_id = principal.as_ref().map(|principal| principal.key().id().as_str()),
+            method = self.method.as_str(),
+            rpc = self.rpc.map(Rpc::as_str),
+            tool = self.tool.map(|number| tools.name(number.into())),
+            status = outcome.status(),
+            outcome = outcome.word(),
+            duration_ms = Duration::from_micros(took.as_micros() as u64).as_secs_f64() * 1e3,
+            "{}",
+            if self.audited { "a request" } else { "a request that needed no key" }
+        );
     }
 }
 
