@@ -4,6 +4,7 @@ pub mod answer;
 mod asked;
 pub mod bounds;
 mod delivery;
+mod denial;
 mod door;
 mod dress;
 pub mod fields;
@@ -29,10 +30,10 @@ pub mod ward;
 
 pub use door::Door;
 
-use crate::access::{Hold, Limited, Network, Paid, RecentSessions, Sole, Strangers, Uptime};
+use crate::access::{Hold, Network, Paid, RecentSessions, Sole, Strangers};
 use crate::clock::Clock;
 use crate::record::audit::Room;
-use crate::record::{Exchange, Follow, HttpMethod, Limit, Pause, Recorder, Trace};
+use crate::record::{Exchange, Follow, HttpMethod, Pause, Recorder, Trace};
 use crate::reject::Reject;
 use crate::upstream::{Reply, Trip, Upstream};
 use answer::{Answer, Waiting};
@@ -171,15 +172,16 @@ impl Gateway {
         request: Parts,
     ) -> Result<Onward, Refusal> {
         if door.is_surplus() || exchange.is_surplus() && !self.answers_all_the_same(exchange, &request) {
-            return Err(self.too_many(door));
+            return Err(self.too_many(door, dress, &request));
         }
-        let fields = Fields::read(&request.headers, self.bounds.of(&request))?;
+        let fields = Fields::read(&request.headers, self.bounds.of(&request));
+        let fields = fields.map_err(|reject| self.early(reject, dress, &request))?;
         if let Sole::One(parent) = fields.traceparent
             && let Some(trace) = Trace::read(parent)
         {
             exchange.traced(trace);
         }
-        let path = target::path(&request)?;
+        let path = target::path(&request).map_err(|reject| self.early(reject, dress, &request))?;
         let origins = self.origins.load();
         origins.host(&request.uri, fields.host)?;
         dress.page = origins.page(fields.origin)?;
@@ -226,19 +228,6 @@ impl Gateway {
         Ok(Onward::Letter(letter.with_room(request.headers)))
     }
 
-    /// A key was refused. Whoever has tried too many is told to wait, whatever was wrong with this one; a request without a
-    /// key tried none.
-    #[cold]
-    fn stranger(&self, reject: Reject, sender: &Sender) -> Refusal {
-        if reject == Reject::KeyMissing {
-            return reject.into();
-        }
-        match self.strangers.fail(sender.address.ip(), Uptime::now()) {
-            Ok(()) => reject.into(),
-            Err(wait) => Limited { reject: Reject::FailuresLimited, wait }.into(),
-        }
-    }
-
     /// Writes the head for the upstream, so that the client's can be let go.
     fn letter(&self, request: &Parts, fields: &Fields<'_>, caller: &Caller<'_>) -> Letter {
         let mut text = self.upstream.buffer();
@@ -274,26 +263,6 @@ impl Gateway {
         let mut response = Response::new(ReplyBody::Relayed(relay));
         (*response.status_mut(), *response.headers_mut()) = (status, headers);
         response
-    }
-
-    /// Whether a request is answered although there are too many: public routes, of which one tells how the backend is, have
-    /// a few seats of their own.
-    #[cold]
-    fn answers_all_the_same(&self, exchange: &mut Exchange, request: &Parts) -> bool {
-        let public = || target::path(request).is_ok_and(|path| matches!(self.routes.find(path), Route::Public(_)));
-        matches!(request.method, Method::GET | Method::HEAD) && public() && exchange.takes_reserve()
-    }
-
-    #[cold]
-    fn too_many(&self, door: &Door) -> Refusal {
-        if !door.is_surplus() {
-            self.recorder.meters().hit(Limit::InFlight); // a surplus connection was counted when it came
-        }
-        Reject::Overload.into()
-    }
-
-    fn unknown(&self) -> Refusal {
-        Refusal { detail: Some(self.routes.unknown().clone()), ..Reject::Path.into() }
     }
 }
 

@@ -14,7 +14,6 @@ use std::rc::Rc;
 pub struct Door {
     /// Whoever holds the connection.
     pub(super) peer: Rc<Peer>,
-    secure: bool,
     forwarded: Box<[u8]>,
     asked: Cell<u32>,
     surplus: bool,
@@ -25,9 +24,8 @@ pub struct Door {
 impl Door {
     /// For a connection from `peer`, by this version of TLS if by any. A `surplus` one is only told that there are too many.
     pub fn new(peer: SocketAddr, tls: Option<&str>, surplus: bool) -> Self {
-        let secure = tls.is_some();
-        let (forwarded, peer) = (headers::forwarded(peer.ip(), secure), Rc::new(Peer::new(peer, tls)));
-        Self { peer, secure, forwarded, asked: Cell::new(0), surplus, memory: Memory::default() }
+        let (forwarded, peer) = (headers::forwarded(peer.ip(), tls.is_some()), Rc::new(Peer::new(peer, tls)));
+        Self { peer, forwarded, asked: Cell::new(0), surplus, memory: Memory::default() }
     }
 
     /// What the upstream is told of where a request comes from.
@@ -35,7 +33,7 @@ impl Door {
         if sender.address == self.peer.address() {
             return Cow::Borrowed(&self.forwarded);
         }
-        Cow::Owned(headers::forwarded(sender.address.ip(), self.secure).into())
+        Cow::Owned(headers::forwarded(sender.address.ip(), self.peer.is_secure()).into())
     }
 
     /// The other end.

@@ -6,7 +6,7 @@ use super::refusal::{Refusal, X_REQUEST_ID};
 use super::reply::{ReplyBody, X_API_KEY_EXPIRES};
 use crate::record::Exchange;
 use bytes::Bytes;
-use http::header::HeaderValue;
+use http::header::{self, HeaderMap, HeaderValue};
 use http::{Response, StatusCode};
 
 /// What every reply wears, refusals too.
@@ -42,6 +42,7 @@ pub(super) fn preflight(mut exchange: Exchange, dress: Dress, fields: HeaderValu
     let mut response = Response::new(ReplyBody::Whole(Bytes::new()));
     *response.status_mut() = StatusCode::NO_CONTENT;
     cors::preflight(response.headers_mut(), fields);
+    ours(response.headers_mut(), &exchange);
     dress.on(&mut response);
     response
 }
@@ -53,6 +54,20 @@ pub(super) fn refuse(refusal: &Refusal, mut exchange: Exchange, mut dress: Dress
         dress.limits = RateLimit::of(principal.client(), None, Some(refusal.reject));
     }
     let mut response = refusal.response().map(ReplyBody::Whole);
+    ours(response.headers_mut(), &exchange);
     dress.on(&mut response);
     response
+}
+
+/// Fields of every reply that is our own. Whoever came over TLS is told to stay with it, and nobody else is (RFC 6797, section
+/// 7.2): for a year, and for this name alone, since those below it are not ours to speak for.
+fn ours(headers: &mut HeaderMap, exchange: &Exchange) {
+    const NOSNIFF: HeaderValue = HeaderValue::from_static("nosniff");
+    const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
+    const YEAR: HeaderValue = HeaderValue::from_static("max-age=31536000");
+    headers.insert(header::CACHE_CONTROL, NO_STORE);
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, NOSNIFF);
+    if exchange.is_secure() {
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, YEAR);
+    }
 }

@@ -55,6 +55,14 @@ impl Origins {
         HeaderValue::from_bytes(origin).ok().filter(|_| allowed).map(Some).ok_or(Reject::Origin)
     }
 
+    /// As [`Origins::page`], for a request whose fields were not looked at.
+    #[cold]
+    pub fn page_among(&self, headers: &HeaderMap) -> Option<HeaderValue> {
+        let mut origin = Sole::Absent;
+        headers.get_all(header::ORIGIN).iter().for_each(|value| origin.add(value.as_bytes()));
+        self.page(origin).ok().flatten()
+    }
+
     fn is_ours(&self, name: &[u8]) -> bool {
         self.hosts.iter().any(|known| name.eq_ignore_ascii_case(known.as_bytes()))
             || self.wildcards.iter().any(|tail| {

@@ -6,7 +6,7 @@ use crate::mcp::Call;
 use crate::reject::Reject;
 use crate::upstream::Failure;
 use bytes::Bytes;
-use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use http::header::{self, HeaderName, HeaderValue};
 use http::{Response, StatusCode};
 use std::time::Duration;
 
@@ -88,7 +88,6 @@ impl Refusal {
         if let Some(wait) = self.wait {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds(wait).max(1)));
         }
-        ours(headers);
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         response
     }
@@ -104,14 +103,6 @@ impl Refusal {
         )
         .into()
     }
-}
-
-/// Headers of every reply that is our own.
-pub fn ours(headers: &mut HeaderMap) {
-    const NOSNIFF: HeaderValue = HeaderValue::from_static("nosniff");
-    const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
-    headers.insert(header::CACHE_CONTROL, NO_STORE);
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, NOSNIFF);
 }
 
 /// The header that names a request in every reply.

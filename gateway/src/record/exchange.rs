@@ -156,6 +156,11 @@ impl Exchange {
         self.sender = Some(Box::new(sender));
     }
 
+    /// Whether it came over TLS.
+    pub fn is_secure(&self) -> bool {
+        self.peer.is_secure()
+    }
+
     /// What it holds for as long as it is under way; what it held before is given back.
     pub fn holds(&mut self, slot: Option<Slot>) {
         self.slot = slot;

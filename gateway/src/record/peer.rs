@@ -9,15 +9,17 @@ use std::net::SocketAddr;
 pub struct Peer {
     address: SocketAddr,
     via: Box<str>,
+    secure: bool,
     stalled: Cell<bool>,
 }
 
 impl Peer {
     /// At `address`; `tls` is the version, if there is TLS.
     pub fn new(address: SocketAddr, tls: Option<&str>) -> Self {
+        let secure = tls.is_some();
         let tls = tls.map(|tls| format!("{}\"{tls}\"", Field::Tls.key())).unwrap_or_default();
         let via = format!("{}\"{address}\"{tls}", Field::Peer.key()).into();
-        Self { address, via, stalled: Cell::new(false) }
+        Self { address, via, secure, stalled: Cell::new(false) }
     }
 
     /// What the audit lines of its requests all say of it.
@@ -28,6 +30,11 @@ impl Peer {
     /// Where it is.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Whether there is TLS between it and us.
+    pub fn is_secure(&self) -> bool {
+        self.secure
     }
 
     /// It takes nothing any more: what is dropped from now on ended because of that.

@@ -113,4 +113,6 @@ mod upgrades_are_refused;
 #[cfg(test)]
 mod what_is_watched_exists;
 #[cfg(test)]
+mod what_we_say_ourselves_is_marked;
+#[cfg(test)]
 mod wrong_keys_are_refused;
