@@ -115,6 +115,9 @@ impl Session {
     /// # Errors
     /// The connection has failed, or has nothing more to be written.
     pub(super) fn seal(&mut self, plain: &[u8], sealed: &mut [u8]) -> io::Result<(usize, usize)> {
+        if self.told {
+            return Err(io::ErrorKind::BrokenPipe.into()); // rustls would seal it all the same
+        }
         let front = plain.get(..AT_ONCE).unwrap_or(plain);
         let written = self.write(|mut traffic| traffic.encrypt(front, sealed).map_err(io::Error::other))?;
         Ok((front.len(), written))

@@ -288,3 +288,21 @@ fn empty_handshake_records_are_passed_over() {
     assert!(talk.session.error().is_none() && talk.session.ahead().is_empty());
     talk.write(b"words").unwrap();
 }
+
+/// rustls would make records of it, which nobody expects behind the notice.
+#[test]
+fn nothing_is_sealed_behind_our_end() {
+    for version in VERSIONS {
+        let mut talk = Talk::new(version, usize::MAX, 100);
+        talk.write(b"words").unwrap();
+        talk.session.close();
+        let before = talk.session.unsent().unwrap_or_default().to_vec();
+        assert_eq!(talk.write(b"more").unwrap_err().kind(), io::ErrorKind::BrokenPipe);
+        talk.session.close();
+        assert_eq!(talk.session.unsent().unwrap_or_default(), before, "the end is told once");
+        talk.pass();
+        assert_eq!(talk.heard, b"words");
+        talk.feed(&[]);
+        assert!(talk.session.error().is_none());
+    }
+}
