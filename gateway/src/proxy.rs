@@ -41,7 +41,7 @@ use asked::Asked;
 use bounds::Bounds;
 use delivery::Delivery;
 use dress::{Dress, preflight, refuse};
-use fields::Fields;
+use fields::{Fields, nominated};
 use forwarded::Sender;
 use headers::Caller;
 use http::header::{self, HeaderValue};
@@ -231,7 +231,8 @@ impl Gateway {
     /// Writes the head for the upstream, so that the client's can be let go.
     fn letter(&self, request: &Parts, fields: &Fields<'_>, caller: &Caller<'_>) -> Letter {
         let mut text = self.upstream.buffer();
-        let mirrors = headers::write_head(request, fields, &self.upstream_host, caller, &mut text);
+        let nominated = if fields.nominates { nominated(&request.headers).collect() } else { Vec::new() };
+        let mirrors = headers::write_head(request, fields, &self.upstream_host, caller, &nominated, &mut text);
         Letter {
             public: caller.principal.is_none(),
             trailers: fields.trailers,
@@ -244,6 +245,7 @@ impl Gateway {
     }
 
     /// Sends what has been judged and paid for, and nothing else. Taking [`Paid`] is what makes that hold.
+            nominated: nominated.into(),
     fn forward(&self, _paid: Paid, letter: &mut Letter, asked: Asked) -> Trip<Upload> {
         let rest = letter.seal(asked);
         self.upstream.send(take(&mut letter.method), take(&mut letter.text), take(&mut letter.room), rest)

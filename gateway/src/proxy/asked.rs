@@ -6,7 +6,7 @@ use crate::reject::Reject;
 use crate::stock::{FREE, Held, Stock};
 use crate::upstream::Streamed;
 use bytes::Bytes;
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName};
 use http_body::Frame;
 
 /// A request's body, as far as it has been read.
@@ -47,13 +47,22 @@ impl Whole {
         self.joined.len().max(self.first.len()) as u64
     }
 
+    /// Takes what came, but for trailers that are `nominated` or do not pass anyway.
+    ///
     /// # Errors
     /// More than `most` bytes have come, or there is no room for them.
-    pub(super) fn push(&mut self, frame: Frame<Bytes>, most: u64, stock: &Stock) -> Result<(), Reject> {
+    pub(super) fn push(
+        &mut self,
+        frame: Frame<Bytes>,
+        nominated: &[HeaderName],
+        most: u64,
+        stock: &Stock,
+    ) -> Result<(), Reject> {
         let data = match frame.into_data() {
             Ok(data) => data,
             Err(frame) => {
-                let trailers = frame.into_trailers().unwrap_or_default();
+                let mut trailers = frame.into_trailers().unwrap_or_default();
+                nominated.iter().for_each(|name| drop(trailers.remove(name)));
                 self.trailers = trailers.keys().any(is_passing_trailer).then(|| Box::new(trailers));
                 return Ok(());
             }

@@ -22,6 +22,7 @@ use http::Response;
 use http_body::Body as HttpBody;
 use hyper::body::Incoming;
 use std::future::Future;
+use std::mem::take;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
@@ -187,7 +188,8 @@ impl Reading {
             }
             if !self.letter.policy && length.is_none_or(|length| length > WHOLE) {
                 let (length, passes) = (length.filter(|_| !self.letter.trailers), headers::is_passing_trailer);
-                let body = self.body.take().map(|body| Upload::new(body, turn));
+                let nominated = take(&mut self.letter.nominated);
+                let body = self.body.take().map(|body| Upload::new(body, turn, nominated));
                 let streamed = body.map(|body| Streamed { body, length, most, passes });
                 return Poll::Ready(Ok(streamed.map_or(Asked::Nothing, Asked::Streamed)));
             }
@@ -203,7 +205,7 @@ impl Reading {
                 return Poll::Ready(Err(Reject::BodyIncomplete));
             }
             match ready!(polled) {
-                Some(Ok(frame)) => self.whole.push(frame, most, stock)?,
+                Some(Ok(frame)) => self.whole.push(frame, &self.letter.nominated, most, stock)?,
                 Some(Err(_)) => return Poll::Ready(Err(Reject::BodyIncomplete)),
                 None => break,
             }
@@ -211,7 +213,7 @@ impl Reading {
                 break;
             }
         }
-        Poll::Ready(Ok(std::mem::take(&mut self.whole).into_asked()))
+        Poll::Ready(Ok(take(&mut self.whole).into_asked()))
     }
 }
 
@@ -234,7 +236,7 @@ impl Discarding {
                     let Some(left) = self.left.checked_sub(size) else { return Poll::Ready(()) };
                     self.left = left;
                     if self.refusal.echoes() {
-                        let _ = self.kept.push(frame, WHOLE, stock); // no more than is let in
+                        let _ = self.kept.push(frame, &[], WHOLE, stock); // no more than is let in
                     }
                     if self.body.is_end_stream() {
                         return Poll::Ready(());

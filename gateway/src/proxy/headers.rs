@@ -3,7 +3,7 @@
 //! What is ours is removed from what the client sent and then set by us; what concerns one hop stays on it
 //! (RFC 9110, section 7.6.1). All else passes as it came.
 
-use super::fields::{Fate, Fields, fate, nominated};
+use super::fields::{Fate, Fields, fate};
 use super::letter::Mirrors;
 use crate::access::Principal;
 use crate::record::{Exchange, decimal};
@@ -45,18 +45,18 @@ pub fn host(name: &str) -> Box<[u8]> {
     format!(" HTTP/1.1\r\nhost: {name}\r\n").into_bytes().into()
 }
 
-/// Writes the head that the upstream gets, but for its end ([`end_head`]): request line, what passes, and what we say about
-/// the caller. Says where in it the fields stand that repeat what the body says.
+/// Writes the head that the upstream gets, but for its end ([`end_head`]): request line, what passes, which nothing does that
+/// is `nominated`, and what we say about the caller. Says where in it the fields stand that repeat what the body says.
 pub(super) fn write_head(
     request: &Parts,
     fields: &Fields<'_>,
     host: &[u8],
     caller: &Caller<'_>,
+    nominated: &[HeaderName],
     out: &mut Vec<u8>,
 ) -> Mirrors {
     let target = request.uri.path_and_query().map_or("/", |target| target.as_str());
     put(out, [request.method.as_str().as_bytes(), b" ", target.as_bytes(), host]);
-    let nominated = if fields.nominates { nominated(&request.headers).collect() } else { Vec::new() };
     let read_here = caller.principal.is_some_and(|principal| principal.client().policy().reads());
     let traced = caller.exchange.is_traced();
     let mut mirrors = Mirrors::default();

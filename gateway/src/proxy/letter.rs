@@ -6,7 +6,7 @@ use super::headers::{self, Length};
 use super::upload::Upload;
 use crate::mcp::Header;
 use crate::upstream::{Streamed, write_chunk, write_last_chunk};
-use http::{HeaderMap, Method};
+use http::{HeaderMap, HeaderName, Method};
 
 /// A request's head as the upstream gets it.
 #[derive(Default)]
@@ -22,6 +22,8 @@ pub(super) struct Letter {
     pub(super) method: Method,
     pub(super) text: Vec<u8>,
     pub(super) mirrors: Mirrors,
+    /// Fields that `Connection` lists: the head has none of them, and what comes behind the body shall not either.
+    pub(super) nominated: Box<[HeaderName]>,
     /// The room of the client's fields, for the reply's. Their values, which hold on to the whole buffer that the head was
     /// read into, are let go of.
     pub(super) room: HeaderMap,

@@ -3,7 +3,7 @@
 use super::turn::{Turn, Wait};
 use crate::stock::Held;
 use bytes::Bytes;
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName};
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use std::pin::Pin;
@@ -15,7 +15,7 @@ pub struct Upload(Box<Inner>);
 
 enum Inner {
     /// It still comes, and tells its worker when it waits for the client.
-    Coming { body: Incoming, turn: Rc<Turn>, read: u64 },
+    Coming { body: Incoming, turn: Rc<Turn>, read: u64, nominated: Box<[HeaderName]> },
     /// It was read whole, because a policy had to see it.
     Whole { bytes: Bytes, trailers: Option<Box<HeaderMap>>, _held: Option<Held> },
 }
@@ -35,9 +35,9 @@ pub enum Cut {
 }
 
 impl Upload {
-    /// As it comes.
-    pub(super) fn new(body: Incoming, turn: &Rc<Turn>) -> Self {
-        Self(Box::new(Inner::Coming { body, turn: turn.clone(), read: 0 }))
+    /// As it comes, but for those of its trailers that are `nominated`.
+    pub(super) fn new(body: Incoming, turn: &Rc<Turn>, nominated: Box<[HeaderName]>) -> Self {
+        Self(Box::new(Inner::Coming { body, turn: turn.clone(), read: 0, nominated }))
     }
 
     /// All of it, and what counts it.
@@ -51,8 +51,8 @@ impl Body for Upload {
     type Error = Cut;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
-        let (body, turn, read) = match &mut *self.0 {
-            Inner::Coming { body, turn, read } => (body, turn, read),
+        let (body, turn, read, nominated) = match &mut *self.0 {
+            Inner::Coming { body, turn, read, nominated } => (body, turn, read, nominated),
             Inner::Whole { bytes, trailers, .. } => {
                 let slice = bytes.split_to(bytes.len().min(SLICE));
                 let data = (!slice.is_empty()).then(|| Frame::data(slice));
@@ -66,8 +66,13 @@ impl Body for Upload {
                 turn.waits(Wait::Upload(*read));
                 Poll::Pending
             }
-            Poll::Ready(frame) => {
+            Poll::Ready(mut frame) => {
                 turn.waits(Wait::Other);
+                if let Some(Ok(frame)) = &mut frame
+                    && let Some(trailers) = frame.trailers_mut()
+                {
+                    nominated.iter().for_each(|name| drop(trailers.remove(name)));
+                }
                 if let Some(data) = frame.as_ref().and_then(|frame| frame.as_ref().ok()?.data_ref()) {
                     *read += data.len() as u64;
                 }

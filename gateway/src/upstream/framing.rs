@@ -6,7 +6,7 @@ use http::HeaderMap;
 use http::header::HeaderName;
 
 /// Longest run of chunk extensions, and of trailers, in bytes.
-const LONGEST_LINE: usize = 8 * 1024;
+const LONGEST_LINE: u32 = 8 * 1024;
 
 /// How the rest of a body is told from what follows it.
 #[derive(Debug, PartialEq, Eq)]
@@ -27,9 +27,14 @@ pub(super) struct Chunked {
     state: State,
     left: u64,
     digits: u8,
-    line: usize,
+    line: u32,
     trailers: Vec<u8>,
+    hop: Option<Box<Hop>>,
 }
+
+/// Names of trailers that are for this hop only.
+#[derive(Debug, PartialEq, Eq)]
+struct Hop(Vec<HeaderName>);
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum State {
@@ -56,6 +61,7 @@ pub(super) struct Piece {
 
 impl Framing {
     /// The start of a chunked body.
+    #[cfg(test)]
     pub(super) fn chunked() -> Self {
         Framing::Chunked(Chunked::default())
     }
@@ -95,7 +101,7 @@ impl Framing {
                 let (used, ended) = chunked.advance(input, &mut data)?;
                 let mut piece = Piece { data: data.finish(input), trailers: None, used };
                 if ended {
-                    piece.trailers = trailers(&chunked.trailers)?;
+                    piece.trailers = trailers(&chunked.trailers, chunked.hop.as_deref())?;
                     *self = Framing::Done;
                 }
                 Ok(piece)
@@ -134,6 +140,12 @@ impl Gather {
 }
 
 impl Chunked {
+    /// The start of one whose trailers of these names are not forwarded.
+    pub(super) fn without(hop: Vec<HeaderName>) -> Self {
+        let hop = (!hop.is_empty()).then(|| Box::new(Hop(hop)));
+        Self { hop, ..Self::default() }
+    }
+
     /// Walks `input`; gives how much of it was used and whether the last chunk and the trailers are through.
     fn advance(&mut self, input: &[u8], data: &mut Gather) -> Result<(usize, bool), Lie> {
         let mut at = 0;
@@ -200,11 +212,11 @@ impl Chunked {
 }
 
 /// Trailer fields that may be forwarded: none that frames, routes or identifies (RFC 9110, section 6.5.1).
-fn trailers(text: &[u8]) -> Result<Option<HeaderMap>, Lie> {
+fn trailers(text: &[u8], hop: Option<&Hop>) -> Result<Option<HeaderMap>, Lie> {
     if text == b"\r\n" {
         return Ok(None);
     }
-    let map = head::trailers(text, forbidden)?;
+    let map = head::trailers(text, |name| forbidden(name) || hop.is_some_and(|hop| hop.0.contains(name)))?;
     Ok((!map.is_empty()).then_some(map))
 }
 
@@ -292,7 +304,7 @@ mod tests {
         }
         let many = format!("0\r\n{}\r\n", "a: b\r\n".repeat(33));
         assert_eq!(feed(&mut Framing::chunked(), many.as_bytes(), &[]).map(|_| ()), Err(Lie::Chunk));
-        let endless = format!("5;{}", "x".repeat(LONGEST_LINE + 1));
+        let endless = format!("5;{}", "x".repeat(LONGEST_LINE as usize + 1));
         assert_eq!(feed(&mut Framing::chunked(), endless.as_bytes(), &[]).map(|_| ()), Err(Lie::Chunk));
     }
 

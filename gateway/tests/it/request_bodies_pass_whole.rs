@@ -143,6 +143,27 @@ async fn with_its_trailers_but_for_what_belongs_in_a_head() {
     assert_eq!(origin.last().fields().one("content-length"), Some("5"));
 }
 
+/// What `Connection` lists is for one hop, wherever it stands (RFC 9110, section 7.6.1).
+#[tokio::test]
+async fn without_the_trailers_that_connection_lists() {
+    let (origin, key) = (Origin::start().await, Key::new());
+    let setup = Gateway::before(&origin).client("phone", "tools = [\"get_alerts\"]", &[&key]);
+    let gateway = setup.start().await;
+    let ping = &b"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}"[..];
+    for (secret, body) in [(&key.secret, Bytes::from_static(ping)), (&gateway.key().secret, pattern(100_000))] {
+        let mut client = gateway.http1().await;
+        let ask = Ask::new("POST", "/mcp").key(secret).field("content-type", "application/json");
+        let ask = ask.field("transfer-encoding", "chunked").field("connection", "x-hop, X-Other");
+        client.send_head(&ask.field("x-hop", "0")).await;
+        client.send(format!("{:x}\r\n", body.len())).await;
+        client.send(&body).await;
+        client.send("\r\n0\r\nX-Hop: 1\r\nx-sum: 1\r\nx-other: 2\r\nx-hop: 3\r\n\r\n").await;
+        let (seen, reply) = tokio::join!(received(&origin), client.reply());
+        assert_eq!((seen, reply.status), ((body.len(), vec!["x-sum: 1".to_owned()]), 200));
+        assert!(!origin.last().fields().has("x-hop"));
+    }
+}
+
 #[tokio::test]
 async fn more_than_allowed_is_413() {
     let origin = Origin::answering(|_| ok("{}")).await;

@@ -2,7 +2,7 @@
 //! bodies which era of MCP a server speaks. What concerns one hop and the names of products stay behind.
 
 use crate::harness::origin::ok;
-use crate::harness::{Ask, Gateway, Origin, Protocol, Reply};
+use crate::harness::{Ask, Gateway, Origin, Piece, Protocol, Reply};
 
 const HEAD: &str = "content-type: application/json\r\n\
     cache-control: private, max-age=3\r\n\
@@ -108,5 +108,33 @@ async fn interim_replies_stay_behind() {
     for protocol in Protocol::BOTH {
         let reply = gateway.client(protocol).await.ask(&Ask::get("/")).await.with(200);
         assert_eq!((reply.json(), reply.fields.has("link")), ("final".into(), false));
+    }
+}
+
+/// Trailers too, but for those that `Connection` lists: they are for one hop (RFC 9110, section 7.6.1).
+#[tokio::test]
+async fn with_the_trailers_that_are_for_it() {
+    let origin = Origin::answering(|request| {
+        let listed = if request.target() == "/mcp?all" { "x-sum, x-hop" } else { "x-hop" };
+        format!(
+            "HTTP/1.1 200 OK\r\nconnection: {listed}\r\ntrailer: x-sum\r\ntransfer-encoding: chunked\r\n\r\n\
+             2\r\n{{}}\r\n0\r\nx-sum: 1\r\nX-Hop: 1\r\nx-hop: 2\r\n\r\n"
+        )
+        .into()
+    })
+    .await;
+    let gateway = Gateway::before(&origin).start().await;
+    for protocol in Protocol::BOTH {
+        let mut client = gateway.client(protocol).await;
+        let ask = Ask::ping().key(&gateway.key().secret).field("te", "trailers");
+        let mut incoming = client.open(&ask).await;
+        assert_eq!(incoming.head().await.0, 200);
+        assert_eq!(incoming.exactly(2).await, b"{}");
+        assert!(matches!(incoming.piece().await, Piece::Trailers(fields) if fields.sorted() == ["x-sum: 1"]));
+        assert_eq!(incoming.piece().await, Piece::End);
+        let mut incoming = client.open(&ask.at("/mcp?all")).await;
+        assert_eq!(incoming.head().await.0, 200);
+        assert_eq!(incoming.exactly(2).await, b"{}");
+        assert_eq!(incoming.piece().await, Piece::End, "nothing is left of them");
     }
 }

@@ -2,8 +2,10 @@
 
 use super::field::MCP_SESSION_ID;
 use super::{Framing, Lie};
+use crate::upstream::framing::Chunked;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::{Method, StatusCode};
+use std::mem::take;
 
 #[derive(Default)]
 pub(super) struct Facts {
@@ -80,15 +82,15 @@ impl Facts {
         Ok(())
     }
 
-    /// How the body ends.
-    pub(super) fn framing(&self, status: StatusCode, method: &Method, old: bool) -> Result<Framing, Lie> {
+    /// How the body ends. What `Connection` names does not come behind it either.
+    pub(super) fn framing(&mut self, status: StatusCode, method: &Method, old: bool) -> Result<Framing, Lie> {
         if self.chunked && (self.length.is_some() || old) {
             return Err(Lie::Length);
         }
         let bodyless = matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) || method == Method::HEAD;
         Ok(match self.length {
             _ if bodyless => Framing::Done,
-            _ if self.chunked => Framing::chunked(),
+            _ if self.chunked => Framing::Chunked(Chunked::without(take(&mut self.nominated))),
             Some(0) => Framing::Done,
             Some(length) => Framing::Length(length),
             None => Framing::ToEof,

@@ -12,7 +12,7 @@ const MOST: usize = 32;
 ///
 /// # Errors
 /// [`Lie::Chunk`]
-pub(in crate::upstream) fn trailers(text: &[u8], dropped: fn(&HeaderName) -> bool) -> Result<HeaderMap, Lie> {
+pub(in crate::upstream) fn trailers(text: &[u8], dropped: impl Fn(&HeaderName) -> bool) -> Result<HeaderMap, Lie> {
     let (mut lines, mut fields, mut count) = (Lines::of(text), HeaderMap::new(), 0);
     while let Some(line) = lines.next().map_err(broken)?.filter(|line| !line.is_empty()) {
         count += 1;
