@@ -166,7 +166,10 @@ impl Relay {
     fn breaks(&mut self, broken: &Broken) {
         if matches!(broken, Broken::Full(_)) {
             self.exchange.ran_into(Limit::Held);
-        } else if matches!(broken, Broken::Unreadable(_)) {
+        } else if let Broken::Unreadable(flaw) = broken {
+            if matches!(flaw, Flaw::EventTooLong { .. }) {
+                self.exchange.ran_into(Limit::List);
+            }
             tracing::warn!("a stream is broken off: {broken}");
         }
         self.exchange.ended(End::UpstreamCut);

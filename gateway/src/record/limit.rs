@@ -19,6 +19,8 @@ pub enum Limit {
     Idle,
     /// `max_body`
     Body,
+    /// `max_list`
+    List,
     /// `max_held`
     Held,
     /// `min_body_rate`
@@ -47,7 +49,7 @@ pub enum Limit {
 
 impl Limit {
     /// All of them, in the order of their declaration.
-    pub const ALL: [Limit; 19] = [
+    pub const ALL: [Limit; 20] = [
         Limit::Handshake,
         Limit::Head,
         Limit::Fields,
@@ -55,6 +57,7 @@ impl Limit {
         Limit::HeaderTime,
         Limit::Idle,
         Limit::Body,
+        Limit::List,
         Limit::Held,
         Limit::BodyRate,
         Limit::Stall,
@@ -79,6 +82,7 @@ impl Limit {
             Limit::HeaderTime => "header_timeout",
             Limit::Idle => "idle_timeout",
             Limit::Body => "max_body",
+            Limit::List => "max_list",
             Limit::Held => "max_held",
             Limit::BodyRate => "min_body_rate",
             Limit::Stall => "stall_timeout",
@@ -98,6 +102,8 @@ impl Limit {
     pub(super) const fn of(reject: Reject) -> Option<Self> {
         if matches!(reject, Reject::BodyTooLarge) {
             Some(Limit::Body)
+        } else if matches!(reject, Reject::ListTooLarge) {
+            Some(Limit::List)
         } else if matches!(reject, Reject::Full) {
             Some(Limit::Held)
         } else if matches!(reject, Reject::TooManyFields) {
