@@ -33,7 +33,7 @@ pub use door::Door;
 use crate::access::{Hold, Network, Paid, RecentSessions, Sole, Strangers};
 use crate::clock::Clock;
 use crate::record::audit::Room;
-use crate::record::{Exchange, Follow, HttpMethod, Pause, Recorder, Trace};
+use crate::record::{End, Exchange, Follow, HttpMethod, Pause, Recorder, Trace};
 use crate::reject::Reject;
 use crate::upstream::{Reply, Trip, Upstream};
 use answer::{Answer, Waiting};
@@ -126,7 +126,8 @@ impl Gateway {
             Some(pause) => {
                 let (door, peer) = (door.clone(), door.peer.clone());
                 let (gateway, request) = (self.clone(), Some(request));
-                Answer::waiting(Waiting { gateway, door, _peer: peer, request, pause: Some(pause) })
+                let deadline = self.clock.deadline();
+                Answer::waiting(Waiting { gateway, door, _peer: peer, request, pause: Some(pause), deadline })
             }
         }
     }
@@ -145,6 +146,10 @@ impl Gateway {
         let key_ends = exchange.key().and_then(|key| key.ends_within(self.expiry_notice, SystemTime::now));
         dress.key_ends = key_ends.cloned();
         match passed {
+            Ok(Onward::Letter(_)) if self.turn.is_closing() => {
+                exchange.ended(End::Drained);
+                Answer::now(refuse(&Reject::Drained.into(), exchange, dress))
+            }
             Ok(Onward::Letter(letter)) => Answer::later(Delivery::new(self, exchange, dress, letter, body)),
             // over HTTP/1.1 hyper drains a short body or closes the connection
             Err(refusal) if (many_streams || refusal.echoes()) && !body.is_end_stream() => {
@@ -240,12 +245,12 @@ impl Gateway {
             method: request.method.clone(),
             text,
             mirrors,
+            nominated: nominated.into(),
             ..Letter::default()
         }
     }
 
     /// Sends what has been judged and paid for, and nothing else. Taking [`Paid`] is what makes that hold.
-            nominated: nominated.into(),
     fn forward(&self, _paid: Paid, letter: &mut Letter, asked: Asked) -> Trip<Upload> {
         let rest = letter.seal(asked);
         self.upstream.send(take(&mut letter.method), take(&mut letter.text), take(&mut letter.room), rest)

@@ -4,6 +4,7 @@ use super::Gateway;
 use super::delivery::Delivery;
 use super::door::Door;
 use super::reply::ReplyBody;
+use crate::clock::Deadline;
 use crate::record::{Pause, Peer};
 use http::{Request, Response};
 use hyper::body::Incoming;
@@ -37,6 +38,26 @@ pub(super) struct Waiting {
     pub(super) request: Option<Request<Incoming>>,
     /// Taken when it is over.
     pub(super) pause: Option<Pause>,
+    /// Where the worker finds it when the process has to end.
+    pub(super) deadline: Deadline,
+}
+
+impl Waiting {
+    /// Ready when the audit can take the line, or when nothing more will come of the request: then it is answered at once, and
+    /// its line waits with the others for somebody to read them.
+    fn poll_over(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if let Some(pause) = &mut self.pause
+            && Pin::new(pause).poll(cx).is_pending()
+            && !self.gateway.turn.is_closing()
+        {
+            let _ = self.deadline.poll(cx);
+            return Poll::Pending;
+        }
+        if let Some(pause) = self.pause.take() {
+            pause.end();
+        }
+        Poll::Ready(())
+    }
 }
 
 impl Answer {
@@ -59,12 +80,7 @@ impl Future for Answer {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let when = &mut self.get_mut().0;
         if let When::Waiting(waiting) = when {
-            if let Some(pause) = &mut waiting.pause {
-                ready!(Pin::new(pause).poll(cx));
-            }
-            if let Some(pause) = waiting.pause.take() {
-                pause.end();
-            }
+            ready!(waiting.poll_over(cx));
             let request = waiting.request.take().expect(POLLED);
             *when = waiting.gateway.answer(&waiting.door, request).0;
         }

@@ -2,6 +2,7 @@
 //! under load, somebody who does not read. While it cannot be written, new requests wait, as many as may be under way, and what runs
 //! goes on, or lines are dropped and counted; never does anything else.
 
+use crate::harness::client::Incoming;
 use crate::harness::origin::ok;
 use crate::harness::{Ask, Gateway, Origin, Piece, Protocol, audit, eventually, within};
 use rustix::fs::{CWD, FileType, Mode, mknodat};
@@ -244,6 +245,52 @@ async fn no_more_of_them_than_may_be_under_way() {
     }
     under_way(0.0).await;
     drop(lines);
+}
+
+/// A drain does not wait for those who wait for the audit: they are told, and somebody who reads at last has their lines.
+#[tokio::test]
+async fn and_a_drain_ends_those_that_wait_for_it() {
+    let origin = Origin::answering(|_| ok("{}")).await;
+    let (mut gateway, reader) = stuck(&origin, "block", "[drain]\ntimeout = \"100ms\"").await;
+    let ask = Ask::ping().key(&gateway.key().secret);
+    let mut filling = gateway.http1().await;
+    let full = async || (gateway.metric("gateway_audit_queue_bytes").await? > QUEUE).then_some(());
+    let fill = async {
+        loop {
+            filling.ask(&ask).await.with(200);
+        }
+    };
+    tokio::select! {
+        () = fill => {}
+        () = eventually("the queue is full", full) => {}
+    }
+    filling.hang_up();
+    let under_way = async |count: f64| {
+        let counted = async || (gateway.metric("gateway_in_flight").await? == count).then_some(());
+        eventually(&format!("{count} requests are under way"), counted).await;
+    };
+    under_way(0.0).await;
+    let asked = origin.requests().len();
+    let (mut one, mut two) = (gateway.http1().await, gateway.http2().await);
+    one.open(&ask).await;
+    let waiting = two.open(&ask).await;
+    under_way(2.0).await;
+    gateway.signal(Signal::TERM);
+    for reply in [one.reply().await, Incoming::Two(waiting).reply().await] {
+        reply.refuses(503, -32011, Value::Null);
+        assert!(!reply.fields.has("retry-after"));
+    }
+    let lines = read(reader);
+    assert_eq!(within("its end", gateway.exited()).await, 0);
+    let mut text = Vec::new();
+    while !text.windows(9).any(|part| part == b"\"stopped\"") {
+        text.extend(lines.recv().unwrap());
+    }
+    let text = String::from_utf8(text).unwrap();
+    let drained = text.lines().map(audit::line).filter(|line| line["outcome"] == "drained");
+    let drained: Vec<_> = drained.map(|line| (line["client"].clone(), line["end"].clone())).collect();
+    assert_eq!(drained, vec![("weather-agent".into(), "drained".into()); 2]);
+    assert_eq!(origin.requests().len(), asked, "nothing is done that cannot be recorded");
 }
 
 #[tokio::test]
