@@ -63,6 +63,8 @@ mod house;
 #[cfg(test)]
 mod keys_change_while_requests_run;
 #[cfg(test)]
+mod limits_are_counted;
+#[cfg(test)]
 mod lying_backends_harm_nobody_else;
 #[cfg(test)]
 mod malformed_h2_is_never_forwarded;
