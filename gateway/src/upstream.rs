@@ -13,12 +13,14 @@ mod head;
 mod pool;
 mod stream;
 mod trip;
+mod whole;
 
 pub use address::{Address, AddressError};
 pub use body::Body;
 pub use chunks::{write_chunk, write_last_chunk};
 pub use head::Lie;
 pub use trip::{Streamed, Trip};
+pub use whole::{Whole, read_whole};
 
 use crate::clock::{Clock, Deadline};
 use crate::stock::{PIECE, Stock};

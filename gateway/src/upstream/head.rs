@@ -23,6 +23,9 @@ pub(super) const LONGEST_HEAD: usize = 64 * 1024;
 /// Most header fields in one head.
 const MOST_FIELDS: usize = 100;
 
+/// Interim replies that one request may have; more is a flood.
+pub(super) const MOST_INTERIM: u8 = 8;
+
 /// A reply's head as it is forwarded: hop-by-hop fields and the product's name are gone.
 #[derive(Debug)]
 pub(super) struct Head {

@@ -2,7 +2,7 @@
 
 use super::chunks::{write_chunk, write_last_chunk};
 use super::framing::Piece;
-use super::head::{self, Head, Lie, Step};
+use super::head::{self, Head, Lie, MOST_INTERIM, Step};
 use super::stream::Stream;
 use super::{Body, CONNECT_TIMEOUT, Failure, Reply, Upstream};
 use crate::clock::Deadline;
@@ -14,9 +14,6 @@ use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
-
-/// Interim replies that one request may have; more is a flood.
-const MOST_INTERIM: u8 = 8;
 
 /// A request body that is passed on as it comes.
 pub struct Streamed<B> {
