@@ -54,6 +54,12 @@ impl Ticks {
         self.0.checked_sub(passed.0).filter(|left| *left > 0).map(Self)
     }
 
+    /// So many.
+    #[cfg(test)]
+    pub const fn new(count: u32) -> Self {
+        Self(count)
+    }
+
     /// As a number.
     pub const fn count(self) -> u32 {
         self.0

@@ -6,6 +6,7 @@ mod farewell;
 mod frames;
 mod line;
 mod local;
+mod owed;
 mod patience;
 mod search;
 mod tls;

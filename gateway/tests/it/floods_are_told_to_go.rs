@@ -181,17 +181,22 @@ async fn a_header_list_that_is_too_large_is_431_and_one_that_is_far_too_large_en
     let value = "x".repeat(7 * 1024);
     let mut fields = request("GET", "/mcp");
     fields.push(("x-long", &value));
-    raw.offer(&frame(HEADERS, END_STREAM | END_HEADERS, 1, &block(&fields))).await;
-    let head = loop {
-        let frame = raw.next().await.expect("an answer");
-        if frame.kind == HEADERS {
-            break frame;
-        }
-    };
-    assert_eq!(head.payload, [0x48, 0x83, 0x69, 0x90, 0xff], "`:status: 431`, Huffman-coded");
+    // the status, Huffman-coded, and then the place in HPACK's table where it stands from then on
+    for (stream, status) in [(1, &[0x48, 0x83, 0x69, 0x90, 0xff][..]), (3, &[0xbe])] {
+        raw.offer(&frame(HEADERS, END_STREAM | END_HEADERS, stream, &block(&fields))).await;
+        let head = loop {
+            let frame = raw.next().await.expect("an answer");
+            if frame.kind == HEADERS {
+                break frame;
+            }
+        };
+        assert_eq!(head.payload, status);
+    }
+    eventually("both are counted", async || (gateway.hits("max_head").await == 2.0).then_some(())).await;
+    assert_eq!(gateway.metric("gateway_heads_refused_total").await, Some(2.0));
     // `accept-encoding: gzip, deflate` a thousand times, in a thousand bytes
     let bomb = [block(&request("GET", "/mcp")), vec![0x90; 1000]].concat();
-    let (code, debug) = raw.flood(move |n| frame(HEADERS, END_STREAM | END_HEADERS, stream(n + 1), &bomb)).await;
+    let (code, debug) = raw.flood(move |n| frame(HEADERS, END_STREAM | END_HEADERS, stream(n + 2), &bomb)).await;
     assert_eq!(code, ENHANCE_YOUR_CALM, "{debug}");
     assert_eq!(origin.requests().len(), 0);
 }

@@ -4,7 +4,9 @@
 
 use crate::harness::client::uploads::{Uploads, nothing_passed_for_whole};
 use crate::harness::origin::ok;
-use crate::harness::raw2::{HEADERS, block, frame, request};
+use crate::harness::raw2::{
+    DATA, END_HEADERS, END_STREAM, Frame, HEADERS, RST_STREAM, Raw2, SETTINGS, WINDOW_UPDATE, block, frame, request,
+};
 use crate::harness::{Ask, Client, Gateway, Http1, Http2, Origin, Piece, Protocol, ServiceManager, eventually};
 use tokio::net::TcpSocket;
 
@@ -132,6 +134,109 @@ async fn a_reply_that_is_not_taken() {
             crate::harness::client::Incoming::Two(stream).reply().await.with(200);
         }
     }
+}
+
+/// The frames of a connection until one resets this stream; those that were data of it.
+async fn reset(raw: &mut Raw2, stream: u32) -> Vec<u8> {
+    let mut data = Vec::new();
+    loop {
+        let frame = raw.next().await.expect("the connection goes on");
+        match frame.kind {
+            RST_STREAM if frame.stream == stream => return data,
+            DATA if frame.stream == stream => {
+                assert_eq!(frame.flags & END_STREAM, 0, "what was taken is not whole");
+                data.extend(frame.payload);
+            }
+            _ => {}
+        }
+    }
+}
+
+/// The next data of a stream.
+async fn data_of(raw: &mut Raw2, stream: u32) -> Vec<u8> {
+    loop {
+        let frame = raw.next().await.expect("the connection goes on");
+        assert!(frame.kind != RST_STREAM || frame.stream != stream, "it is reset");
+        if frame.kind == DATA && frame.stream == stream {
+            return frame.payload;
+        }
+    }
+}
+
+/// What an h2 client does not let a stream send, be it a refusal, the last piece of a reply or all of it. The stream alone is
+/// reset: one beside it, of which everything is taken, may be silent for as long as it likes.
+#[tokio::test]
+async fn a_reply_of_which_an_h2_stream_lets_nothing_pass() {
+    let origin = Origin::start().await;
+    let settings = "workers = 1\n[limits]\nstall_timeout = \"300ms\"\nkeep_alive = \"0s\"";
+    let gateway = Gateway::before(&origin).settings(settings).start().await;
+    let mut asked = request("GET", "/mcp");
+    asked.push(("x-api-key", &gateway.key().secret));
+    let get = |stream, fields: &[(&str, &str)]| frame(HEADERS, END_STREAM | END_HEADERS, stream, &block(fields));
+    for (hits, window) in [(0.0, 0u8), (3.0, 1)] {
+        let mut raw = gateway.raw2().await;
+        raw.offer(&frame(SETTINGS, 0, 0, &[0, 4, 0, 0, 0, window])).await;
+        // one that is healthy, and silent
+        raw.offer(&[get(1, &asked), frame(WINDOW_UPDATE, 0, 1, &1000u32.to_be_bytes())].concat()).await;
+        let mut healthy = origin.whole().await;
+        healthy.stream().await;
+        healthy.chunk("data: 1\n\n").await;
+        assert_eq!(data_of(&mut raw, 1).await, b"data: 1\n\n");
+        // nothing is taken of a refusal, of a whole reply, and of a stream
+        raw.offer(&get(3, &request("GET", "/none"))).await;
+        assert_eq!(reset(&mut raw, 3).await.len(), usize::from(window));
+        raw.offer(&get(5, &asked)).await;
+        origin.whole().await.send(ok("\"all of it\"")).await;
+        assert_eq!(reset(&mut raw, 5).await.len(), usize::from(window));
+        raw.offer(&get(7, &asked)).await;
+        let mut stuck = origin.whole().await;
+        stuck.stream().await;
+        stuck.chunk("data: 1\n\n").await;
+        if window > 0 {
+            assert_eq!(data_of(&mut raw, 7).await, b"d", "the rest of it waits");
+            stuck.chunk("data: 2\n\n").await;
+        }
+        assert_eq!(reset(&mut raw, 7).await, b"");
+        stuck.closed().await;
+        counted(&gateway, "stall_timeout", hits + 3.0).await;
+        healthy.chunk("data: 2\n\n").await;
+        assert_eq!(data_of(&mut raw, 1).await, b"data: 2\n\n");
+        // who takes the next reply gets it
+        raw.offer(&[get(9, &asked), frame(WINDOW_UPDATE, 0, 9, &1000u32.to_be_bytes())].concat()).await;
+        origin.whole().await.send(ok("\"well\"")).await;
+        let mut said = data_of(&mut raw, 9).await;
+        while said.len() < 6 {
+            said.extend(data_of(&mut raw, 9).await);
+        }
+        assert_eq!(said, b"\"well\"");
+        drop(raw);
+        healthy.closed().await;
+    }
+    let lines = gateway.audited(8).await;
+    let ends = |what: &str| lines.iter().filter(|line| line["end"] == what).count();
+    // the reply that was whole was handed over at once, where there was a window for the first of its bytes
+    assert_eq!((ends("stalled"), ends("complete"), ends("client_left")), (3, 3, 2), "{lines:?}");
+}
+
+/// The connection as a whole: what one stream took leaves nothing for the others.
+#[tokio::test]
+async fn replies_of_which_an_h2_connection_lets_nothing_pass() {
+    let origin = Origin::answering(|_| ok(&format!("\"{}\"", "x".repeat(70_000)))).await;
+    let settings = "workers = 1\n[limits]\nstall_timeout = \"300ms\"";
+    let gateway = Gateway::before(&origin).settings(settings).start().await;
+    let mut raw = gateway.raw2().await;
+    raw.offer(&frame(SETTINGS, 0, 0, &[0, 4, 0x7f, 0xff, 0xff, 0xff])).await;
+    let mut asked = request("GET", "/mcp");
+    asked.push(("x-api-key", &gateway.key().secret));
+    raw.offer(&frame(HEADERS, END_STREAM | END_HEADERS, 1, &block(&asked))).await;
+    let mut taken = 0;
+    let over = |frame: &Frame| frame.kind == RST_STREAM && frame.stream == 1;
+    while let Some(frame) = raw.next().await.filter(|frame| !over(frame)) {
+        assert!(frame.kind != DATA || frame.flags & END_STREAM == 0);
+        taken += if frame.kind == DATA { frame.payload.len() } else { 0 };
+    }
+    assert_eq!(taken, 65_535, "what the connection lets pass from the start");
+    counted(&gateway, "stall_timeout", 1.0).await;
 }
 
 /// Waits until more time has passed for the gateway than `upstream.idle_timeout`: it gives up its idle connection to the origin.

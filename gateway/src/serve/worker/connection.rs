@@ -136,6 +136,7 @@ async fn serve<C: Future<Output = hyper::Result<()>>>(
                 finish(served.as_mut());
                 served.as_mut().poll(cx)
             }
+            Verdict::Again => served.as_mut().poll(cx),
             Verdict::Slow => turn.overdue(|| served.as_mut().poll(cx)),
             Verdict::End(_) => Poll::Ready(Ok(())),
         }

@@ -5,12 +5,16 @@
 //! So it does with more WINDOW_UPDATE than there is data to take, and more trailers than there are streams to end.
 //! What it does bound itself are headers without end, resets of streams that nobody took yet and those that a client provokes.
 
+mod farewell;
+
+use super::owed::Owed;
 use crate::clock::{Clock, Tick};
+use farewell::Farewell;
 use tokio::io::ReadBuf;
 
 /// The client's first bytes (RFC 9113, section 3.4).
 const PREFACE: u32 = 24;
-const HEAD: usize = 9;
+pub(super) const HEAD: usize = 9;
 /// What a frame costs of the budget, to which each tick gives one for each frame that a second may have: there are ten
 /// ticks in a second.
 const COST: u32 = 10;
@@ -21,10 +25,12 @@ const FULL: u32 = 100;
 const WRITTEN: u32 = 4;
 const REMEMBERED: u32 = 1 << 20;
 
-const DATA: u8 = 0x0;
-const HEADERS: u8 = 0x1;
+pub(super) const DATA: u8 = 0x0;
+pub(super) const HEADERS: u8 = 0x1;
+pub(super) const RST_STREAM: u8 = 0x3;
+pub(super) const SETTINGS: u8 = 0x4;
 const CONTINUATION: u8 = 0x9;
-const WINDOW_UPDATE: u8 = 0x8;
+pub(super) const WINDOW_UPDATE: u8 = 0x8;
 const END_HEADERS: u8 = 0x4;
 
 /// Follows the frames of one connection.
@@ -48,16 +54,13 @@ pub(super) struct Frames {
     budget: u32,
     rate: u32,
     filled: Tick,
-    /// Fields of the farewell, and how many of its bytes were given, once the client is told to go.
-    fields: u32,
-    given: Option<usize>,
+    farewell: Farewell,
 }
 
 impl Frames {
     /// For a connection that may send `rate` frames a second that ask for nothing, and header lists of `list` bytes.
     pub(super) fn new(rate: u32, list: u32, now: Tick) -> Self {
         let budget = rate.saturating_mul(FULL);
-        let fields = list.saturating_mul(BORNE) / FIELD_SIZE + 2;
         Self {
             head: [0; HEAD],
             have: 0,
@@ -71,19 +74,22 @@ impl Frames {
             budget,
             rate,
             filled: now,
-            fields,
-            given: None,
+            farewell: Farewell::new(list),
         }
     }
 
-    /// Looks at what has come. Where the client has to be told to go: behind the last whole frame that it may send.
-    pub(super) fn pass(&mut self, mut bytes: &[u8], clock: &Clock) -> Option<usize> {
+    /// Looks at what has come, and tells `owed` of it. Where the client has to be told to go: behind the last whole frame that
+    /// it may send.
+    pub(super) fn pass(&mut self, mut bytes: &[u8], clock: &Clock, owed: &mut Owed) -> Option<usize> {
         let all = bytes.len();
         while !bytes.is_empty() {
             if self.left > 0 {
-                let skipped = bytes.len().min(self.left as usize);
-                self.left -= skipped as u32;
-                bytes = bytes.get(skipped..).unwrap_or_default();
+                let (payload, rest) = bytes.split_at(bytes.len().min(self.left as usize));
+                self.left -= payload.len() as u32;
+                bytes = rest;
+                if self.have > 0 {
+                    self.tells(payload, clock, owed);
+                }
                 if self.left > 0 {
                     break;
                 }
@@ -103,7 +109,7 @@ impl Frames {
                     continue;
                 }
             }
-            if self.ends(clock) {
+            if self.ends(clock, owed) {
                 return Some(all - bytes.len());
             }
         }
@@ -111,7 +117,7 @@ impl Frames {
     }
 
     /// A frame, or the preface, is whole. True if it was one too many.
-    fn ends(&mut self, clock: &Clock) -> bool {
+    fn ends(&mut self, clock: &Clock, owed: &mut Owed) -> bool {
         if self.have == 0 {
             return false;
         }
@@ -126,17 +132,34 @@ impl Frames {
         }
         let asks = match kind {
             DATA | CONTINUATION => true,
-            HEADERS => self.opens(u32::from_be_bytes(*stream)) || take(&mut self.untrailed, 1),
+            HEADERS => self.opens(u32::from_be_bytes(*stream), clock, owed) || take(&mut self.untrailed, 1),
+            RST_STREAM => {
+                owed.ended(u32::from_be_bytes(*stream));
+                false
+            }
             WINDOW_UPDATE => take(&mut self.written, WRITTEN),
             _ => false,
         };
         !asks && !self.spend(clock)
     }
 
+    /// What comes of a payload, where it says how much the client takes.
+    #[inline]
+    fn tells(&self, payload: &[u8], clock: &Clock, owed: &mut Owed) {
+        let [_, _, _, kind, _, ref stream @ ..] = self.head;
+        if matches!(kind, SETTINGS | WINDOW_UPDATE) {
+            owed.told(kind, u32::from_be_bytes(*stream), payload, clock.now());
+        }
+        if self.left == 0 {
+            owed.said();
+        }
+    }
+
     /// Whether HEADERS on this stream open it; else they are its trailers.
-    fn opens(&mut self, stream: u32) -> bool {
+    fn opens(&mut self, stream: u32, clock: &Clock, owed: &mut Owed) -> bool {
         let opens = stream > self.last;
         if opens {
+            owed.opened(stream, clock.now());
             self.last = stream;
             self.untrailed = self.untrailed.saturating_add(1);
         }
@@ -159,7 +182,7 @@ impl Frames {
         let left = self.budget.checked_sub(COST);
         self.budget = left.unwrap_or_default();
         if left.is_none() {
-            self.given = Some(0);
+            self.farewell.begin();
         }
         left.is_some()
     }
@@ -171,6 +194,11 @@ impl Frames {
         (!rests).then_some(self.whole)
     }
 
+    /// Whether the next byte begins something: neither a frame nor a header block is half here.
+    pub(super) fn is_between(&self) -> bool {
+        self.have == 0 && self.left == 0 && !self.open
+    }
+
     /// How many streams were opened since this was last asked; trailers count as one.
     pub(super) fn opened(&mut self) -> u32 {
         std::mem::take(&mut self.opened)
@@ -178,18 +206,12 @@ impl Frames {
 
     /// Whether the client is told to go.
     pub(super) fn has_ended(&self) -> bool {
-        self.given.is_some()
+        self.farewell.has_begun()
     }
 
-    /// Lets the library tell the client to go: it reads, as if the client had sent it, a request whose header list is so
-    /// large that it answers with GOAWAY (ENHANCE_YOUR_CALM), and then the end. There is no other way to its GOAWAY.
+    /// Lets the library tell the client to go.
     pub(super) fn farewell(&mut self, buf: &mut ReadBuf<'_>) {
-        let mut given = self.given.unwrap_or_default();
-        while given < HEAD + self.fields as usize && buf.remaining() > 0 {
-            buf.put_slice(&[farewell_byte(given, self.fields)]);
-            given += 1;
-        }
-        self.given = Some(given);
+        self.farewell.give(buf);
     }
 }
 
@@ -198,19 +220,6 @@ fn take(of: &mut u32, n: u32) -> bool {
     let left = of.checked_sub(n);
     *of = left.unwrap_or(*of);
     left.is_some()
-}
-
-/// How many times the largest header list the library bears before it ends the connection.
-const BORNE: u32 = 4;
-/// `accept-encoding: gzip, deflate` by its place in HPACK's static table, and what it counts (RFC 7541, section 4.1).
-const FIELD: u8 = 0x90;
-const FIELD_SIZE: u32 = 60;
-
-fn farewell_byte(at: usize, fields: u32) -> u8 {
-    let [_, a, b, c] = fields.to_be_bytes();
-    // HEADERS with END_STREAM and END_HEADERS on the last stream that there can be
-    let head = [a, b, c, HEADERS, 0x5, 0x7f, 0xff, 0xff, 0xff];
-    head.get(at).copied().unwrap_or(FIELD)
 }
 
 #[cfg(test)]
@@ -246,11 +255,11 @@ mod tests {
                 }
             }
             let clock = Clock::new();
-            let mut frames = Frames::new(rate, 1000, clock.now());
+            let (mut frames, mut owed) = (Frames::new(rate, 1000, clock.now()), Owed::default());
             let (mut at, mut found) = (0, None);
             for cut in cuts.into_iter().cycle() {
                 let piece = &stream[at..stream.len().min(at + cut)];
-                if let Some(here) = frames.pass(piece, &clock) {
+                if let Some(here) = frames.pass(piece, &clock, &mut owed) {
                     found = Some(at + here);
                     break;
                 }
@@ -267,9 +276,9 @@ mod tests {
     #[test]
     fn a_header_block_is_one_thing_until_it_is_whole_and_data_is_nothing() {
         let clock = Clock::new();
-        let mut frames = Frames::new(1, 1000, clock.now());
+        let (mut frames, mut owed) = (Frames::new(1, 1000, clock.now()), Owed::default());
         let mut pass = |bytes: &[u8]| {
-            assert_eq!(frames.pass(bytes, &clock), None);
+            assert_eq!(frames.pass(bytes, &clock, &mut owed), None);
             frames.begun()
         };
         assert!(pass(b"PRI").is_some());
@@ -286,10 +295,10 @@ mod tests {
     #[test]
     fn windows_widen_twice_for_each_frame_that_was_written_and_streams_have_trailers_once() {
         let clock = Clock::new();
-        let mut frames = Frames::new(1, 1000, clock.now());
+        let (mut frames, mut owed) = (Frames::new(1, 1000, clock.now()), Owed::default());
         let mut passes = |written, bytes: &[u8]| {
             frames.wrote(written);
-            frames.pass(bytes, &clock).is_none()
+            frames.pass(bytes, &clock, &mut owed).is_none()
         };
         assert!(passes(0, &preface()));
         for _ in 0..1000 {
@@ -302,24 +311,5 @@ mod tests {
         }
         assert!(passes(0, &opened.repeat(10)), "ten are borne");
         assert!(!passes(0, &opened));
-    }
-
-    #[test]
-    fn the_farewell_is_one_frame_in_as_many_pieces_as_it_takes() {
-        let mut frames = Frames::new(1, 24 << 10, Clock::new().now());
-        let mut all = Vec::new();
-        loop {
-            let mut room = [0; 100];
-            let mut buf = ReadBuf::new(&mut room);
-            frames.farewell(&mut buf);
-            if buf.filled().is_empty() {
-                break;
-            }
-            all.extend_from_slice(buf.filled());
-        }
-        let length = u32::from_be_bytes([0, all[0], all[1], all[2]]);
-        assert_eq!((all.len(), all[3]), (HEAD + length as usize, HEADERS));
-        assert!(length * FIELD_SIZE > 4 * (24 << 10));
-        assert!(all[HEAD..].iter().all(|byte| *byte == FIELD));
     }
 }

@@ -1,8 +1,9 @@
 //! A connection's bytes as they pass between the socket and hyper: what they tell of the peer's doings.
 
 use super::frames::Frames;
+use super::owed::{Owed, RESET};
 use crate::clock::Clock;
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::rc::Rc;
@@ -23,6 +24,9 @@ pub(super) struct Seen {
     pub(super) flooded: Cell<bool>,
     /// How many streams it has opened over h2 since this was last reset.
     pub(super) opened: Cell<u32>,
+    /// What its h2 streams wait for, and how many there are whose replies have not ended or were not counted.
+    pub(super) owed: RefCell<Owed>,
+    pub(super) unended: Cell<usize>,
 }
 
 /// A connection that is looked at.
@@ -53,15 +57,21 @@ impl<S> Line<S> {
         polled
     }
 
-    fn wrote_bytes(&mut self, polled: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
-        if let (Some(h2), Poll::Ready(Ok(bytes))) = (self.h2.as_deref_mut(), &polled) {
-            h2.0.wrote(*bytes);
+    fn wrote_bytes(&mut self, polled: Poll<io::Result<usize>>, pieces: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
+        if let (Some((frames, clock)), Poll::Ready(Ok(bytes))) = (self.h2.as_deref_mut(), &polled) {
+            frames.wrote(*bytes);
+            let (mut owed, mut left) = (self.seen.owed.borrow_mut(), *bytes);
+            for piece in pieces {
+                owed.writes(piece.get(..left).unwrap_or(piece), clock.now());
+                left = left.saturating_sub(piece.len());
+            }
+            self.seen.unended.set(owed.weight());
         }
         self.wrote(polled)
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Line<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Line<S> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let line = &mut *self;
         let Some((frames, clock)) = line.h2.as_deref_mut() else {
@@ -76,9 +86,15 @@ impl<S: AsyncRead + Unpin> AsyncRead for Line<S> {
             frames.farewell(buf);
             return Poll::Ready(Ok(()));
         }
+        let mut owed = line.seen.owed.borrow_mut();
+        if owed.is_giving_up() && frames.is_between() && reset(&mut owed, &mut line.io, buf, cx)? {
+            line.seen.unended.set(owed.weight());
+            return Poll::Ready(Ok(()));
+        }
         let before = buf.filled().len();
         ready!(Pin::new(&mut line.io).poll_read(cx, buf))?;
-        let flood = frames.pass(buf.filled().get(before..).unwrap_or_default(), clock);
+        let flood = frames.pass(buf.filled().get(before..).unwrap_or_default(), clock, &mut owed);
+        line.seen.unended.set(owed.weight());
         line.seen.begun.set(frames.begun());
         line.seen.opened.set(line.seen.opened.get() + frames.opened());
         if let Some(at) = flood {
@@ -93,7 +109,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Line<S> {
 impl<S: AsyncWrite + Unpin> AsyncWrite for Line<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let polled = Pin::new(&mut self.io).poll_write(cx, bytes);
-        self.wrote_bytes(polled)
+        self.wrote_bytes(polled, &[IoSlice::new(bytes)])
     }
 
     fn poll_write_vectored(
@@ -102,7 +118,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Line<S> {
         bytes: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let polled = Pin::new(&mut self.io).poll_write_vectored(cx, bytes);
-        self.wrote_bytes(polled)
+        self.wrote_bytes(polled, bytes)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -121,6 +137,30 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Line<S> {
             self.seen.blocked.set(true);
         }
         polled
+    }
+}
+
+/// Resets a stream that is given up: writes the frame for the client, and reads it for the library. False if it cannot be done
+/// now.
+#[cold]
+fn reset<S: AsyncWrite + Unpin>(
+    owed: &mut Owed,
+    io: &mut S,
+    buf: &mut ReadBuf<'_>,
+    cx: &mut Context<'_>,
+) -> io::Result<bool> {
+    if buf.remaining() < RESET || Pin::new(&mut *io).poll_flush(cx).is_pending() {
+        return Ok(false);
+    }
+    let Some(frame) = owed.reset() else { return Ok(false) };
+    match Pin::new(io).poll_write(cx, &frame) {
+        Poll::Ready(Ok(RESET)) => {
+            buf.put_slice(&frame);
+            Ok(true)
+        }
+        Poll::Ready(Err(cause)) => Err(cause),
+        // half a frame cannot be taken back
+        Poll::Ready(Ok(_)) | Poll::Pending => Err(io::ErrorKind::WriteZero.into()),
     }
 }
 

@@ -66,7 +66,7 @@ impl<F: Future<Output = ()>> Future for Task<F> {
             return Poll::Ready(());
         }
         match task.patience.look(turn, times, &gateway.clock, cx) {
-            Verdict::Wait | Verdict::Leave => Poll::Pending,
+            Verdict::Wait | Verdict::Leave | Verdict::Again => Poll::Pending,
             Verdict::Slow => {
                 gateway.recorder.meters().hit(Limit::BodyRate);
                 turn.overdue(|| task.future.poll(cx))

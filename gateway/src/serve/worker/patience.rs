@@ -42,6 +42,8 @@ pub(super) enum Verdict {
     Leave,
     /// Its body comes too slowly: it is polled once more, while that is known.
     Slow,
+    /// It is polled once more: there is something to be read that nobody sent.
+    Again,
     /// It ends at once.
     End(Option<Limit>),
 }

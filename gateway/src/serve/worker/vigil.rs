@@ -2,6 +2,7 @@
 
 use super::Worker;
 use super::line::Seen;
+use super::owed::Late;
 use super::patience::{Pace, Verdict};
 use crate::clock::{Deadline, Tick, Ticks};
 use crate::proxy::Door;
@@ -48,6 +49,8 @@ pub(super) struct Vigil<'a> {
     /// Requests that were open when this was looked at last.
     open: usize,
     pace: Pace,
+    /// When replies are looked at that their tasks are done with and their client has not taken, if there are any.
+    owed: Option<Deadline>,
     /// Whether streams have tasks of their own.
     streams: bool,
     /// Whether the time for a first request has begun to run.
@@ -71,6 +74,7 @@ impl<'a> Vigil<'a> {
             asked: 0,
             open: 0,
             pace: Pace::default(),
+            owed: None,
             streams,
             hurried: false,
             told: false,
@@ -111,6 +115,12 @@ impl<'a> Vigil<'a> {
         let stage = self.stage(asked);
         if self.streams {
             self.count_surplus_streams();
+            if self.seen.unended.get() > self.door.open() || self.owed.is_some() {
+                let verdict = self.owed(cx);
+                if verdict != Verdict::Wait {
+                    return verdict;
+                }
+            }
         }
         if stage != self.stage || asked != self.asked || stage == Stage::Blocked && self.seen.moved.take() {
             self.asked = asked;
@@ -144,6 +154,48 @@ impl<'a> Vigil<'a> {
         let surplus = (opened + self.open).saturating_sub(self.worker.shared.limits.max_streams as usize);
         (0..surplus.min(opened)).for_each(|_| self.meters().hit(Limit::Streams));
         self.open = self.door.open();
+    }
+
+    /// For as long as there are more streams whose replies have not ended than there are requests under way: some of their replies
+    /// are in the library's hands alone. Streams that the client lets send nothing for too long are given up, whatever becomes of
+    /// the others.
+    #[cold]
+    fn owed(&mut self, cx: &mut Context<'_>) -> Verdict {
+        let (clock, stall) = (&self.worker.clock, self.worker.times.stall);
+        let mut owed = self.seen.owed.borrow_mut();
+        for _ in 0..owed.bare() {
+            self.worker.gateway.recorder.meters().heads_refused.add(1);
+            self.worker.gateway.recorder.meters().hit(Limit::Head);
+        }
+        self.seen.unended.set(owed.weight());
+        if self.seen.unended.get() <= self.door.open() {
+            self.owed = None;
+            return Verdict::Wait;
+        }
+        let deadline = self.owed.get_or_insert_with(|| {
+            let mut deadline = clock.deadline();
+            deadline.arm_for(stall);
+            deadline
+        });
+        if deadline.poll(cx).is_pending() {
+            return Verdict::Wait;
+        }
+        let late = owed.late(stall, clock);
+        deadline.arm_for(if let Late::Nothing(left) = late { left } else { stall });
+        let _ = deadline.poll(cx);
+        drop(owed);
+        match late {
+            Late::Nothing(_) => Verdict::Wait,
+            Late::Streams(streams) => {
+                (0..streams).for_each(|_| self.meters().hit(Limit::Stall));
+                debug!(peer = %self.door.peer().address(), streams, "streams are reset: their replies are not taken");
+                Verdict::Again
+            }
+            Late::Everything => {
+                self.door.peer().stalls();
+                self.ends(Some(Limit::Stall))
+            }
+        }
     }
 
     fn serving(&mut self) -> Stage {
