@@ -3,6 +3,11 @@
 //! Beyond RFC 8259: no white space before the document, at most [`MAX_DEPTH`] containers inside each other, no member
 //! twice in an object, no half surrogate pair, no U+0000 in a member name.
 
+mod escape;
+mod id;
+
+pub(super) use id::id;
+
 use std::borrow::Cow;
 
 use super::flaw::{Flaw, Wanted};
@@ -286,51 +291,4 @@ impl<'a> Walk<'a> {
     fn rest(&self) -> &'a [u8] {
         self.text.as_bytes().get(self.at..).unwrap_or_default()
     }
-
-    /// Reads one escape sequence, or a pair of them that makes one character.
-    #[cold]
-    fn escape(&mut self) -> Result<(), Flaw> {
-        let at = self.at();
-        let kind = self.text.as_bytes().get(self.at + 1).copied();
-        self.at += 2;
-        match kind {
-            Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => return Ok(()),
-            Some(b'u') => {}
-            Some(_) => return Err(Flaw::Escape { at }),
-            None => return Err(Flaw::Truncated { at: at + 1 }),
-        }
-        match self.unit(at)? {
-            0xd800..=0xdbff => {
-                let low = self.at();
-                if !self.text.as_bytes().get(self.at..).is_some_and(|rest| rest.starts_with(b"\\u")) {
-                    return Err(Flaw::Surrogate { at });
-                }
-                self.at += 2;
-                if (0xdc00..=0xdfff).contains(&self.unit(low)?) { Ok(()) } else { Err(Flaw::Surrogate { at }) }
-            }
-            0xdc00..=0xdfff => Err(Flaw::Surrogate { at }),
-            _ => Ok(()),
-        }
-    }
-
-    /// Reads the four digits of the escape sequence that starts at `escape`.
-    fn unit(&mut self, escape: u32) -> Result<u16, Flaw> {
-        let unit = self.text.get(self.at..).and_then(text::hex4).ok_or(Flaw::Escape { at: escape })?;
-        self.at += 4;
-        Ok(unit)
-    }
-}
-
-/// The text of the JSON-RPC id that `bytes` begins with: a string, a number or `null`, and then the end of a member.
-pub(super) fn id(bytes: &[u8]) -> Option<&str> {
-    let text = match std::str::from_utf8(bytes) {
-        Ok(text) => text,
-        Err(flaw) => std::str::from_utf8(bytes.get(..flaw.valid_up_to())?).ok()?,
-    };
-    let mut walk = Walk { text, at: 0, depth: 0 };
-    match walk.peek()? {
-        b'"' | b'-' | b'0'..=b'9' | b'n' => walk.value().ok()?,
-        _ => return None,
-    }
-    matches!(walk.peek(), Some(b',' | b'}' | b' ' | b'\t' | b'\n' | b'\r')).then_some(walk.since(0))
 }

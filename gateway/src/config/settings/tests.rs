@@ -1,3 +1,8 @@
+mod audit;
+mod limits;
+mod shipped;
+mod times;
+
 use super::*;
 use crate::access::Rate;
 
@@ -7,6 +12,13 @@ fn parse(text: &str) -> Result<Settings, String> {
 
 fn complaint(text: &str) -> String {
     parse(text).map(|_| ()).unwrap_err()
+}
+
+/// Asserts that `text` is refused for what stands at `place`, with these `words` among others.
+fn refuses(text: &str, place: &str, words: &str) {
+    let complaint = complaint(text);
+    assert!(complaint.starts_with(&format!("/etc/gw/gateway.toml:{place}: ")), "{text}\n{complaint}");
+    assert!(complaint.contains(words), "{text}\n{complaint}");
 }
 
 #[test]
@@ -140,182 +152,6 @@ fn members_about_the_upstreams_metrics_are_read() {
 }
 
 #[test]
-fn the_audit_is_read() {
-    let defaults = Audit {
-        output: AuditOutput::Stdout,
-        audit_arguments: false,
-        overflow: Overflow::Block,
-        queue: 8 << 20,
-        rotate_size: 100 << 20,
-        rotate_every: Duration::from_secs(24 * 60 * 60),
-        keep: 30,
-        fsync: Some(Duration::from_secs(1)),
-    };
-    assert_eq!(parse("").unwrap().audit, defaults);
-    let written = r#"
-        [audit]
-        output = "audit/lines.jsonl"
-        audit_arguments = true
-        overflow = "drop"
-        queue = "1MiB"
-        rotate_size = 0
-        rotate_every = "0s"
-        keep = 0
-        fsync = "never"
-        "#;
-    let audit = Audit {
-        output: AuditOutput::File("/etc/gw/audit/lines.jsonl".into()),
-        audit_arguments: true,
-        overflow: Overflow::Drop,
-        queue: 1 << 20,
-        rotate_size: 0,
-        rotate_every: Duration::ZERO,
-        keep: 0,
-        fsync: None,
-    };
-    assert_eq!(parse(written).unwrap().audit, audit);
-    assert_eq!(parse("[audit]\noutput = \"off\"").unwrap().audit.output, AuditOutput::Off);
-    assert_eq!(parse("[audit]\nfsync = \"always\"").unwrap().audit.fsync, Some(Duration::ZERO));
-    for (text, place, words) in [
-        ("[audit]\noutput = \"stderr\"", "2:10", "\"stdout\", \"off\", or the path"),
-        ("[audit]\noutput = \"logs/\"", "2:10", "the path of a file"),
-        ("[audit]\noverflow = \"wait\"", "2:12", "\"block\" or \"drop\""),
-        ("[audit]\nfsync = \"sometimes\"", "2:9", "with its unit"),
-        ("[audit]\nkeep = -1", "2:8", "out of range"),
-        ("[audit]\nfile = \"x\"", "2:1", "unknown member `file` in [audit]"),
-    ] {
-        let complaint = complaint(text);
-        assert!(complaint.starts_with(&format!("/etc/gw/gateway.toml:{place}: ")), "{text}\n{complaint}");
-        assert!(complaint.contains(words), "{text}\n{complaint}");
-    }
-}
-
-#[test]
-fn every_limit_is_read() {
-    let settings = parse(
-        r#"
-        [limits]
-        max_body = "64KiB"
-        max_list = "32KiB"
-        max_held = "2MiB"
-        handshake_timeout = "3s"
-        failures_per_address = "1/s"
-        max_connections_per_address = 11
-        handshakes_per_address = "2/s"
-        max_head = "16KiB"
-        max_fields = 20
-        max_header_list = "8KiB"
-        header_timeout = "4s"
-        idle_timeout = "5s"
-        min_body_rate = 0
-        stall_timeout = "6s"
-        max_connections = 7
-        max_in_flight = 8
-        max_streams = 9
-        max_control_frames = 10
-        keep_alive = "0s"
-        "#,
-    )
-    .unwrap();
-    let quota = |rate| Some(Rate::parse(rate).unwrap().at_once());
-    let limits = Limits {
-        max_body: 65536,
-        max_list: 32768,
-        max_held: 2 << 20,
-        handshake_timeout: Duration::from_secs(3),
-        per_address: PerSource {
-            failures: quota("1/s"),
-            connections: std::num::NonZeroU32::new(11),
-            handshakes: quota("2/s"),
-        },
-        max_head: 16384,
-        max_fields: 20,
-        max_header_list: 8192,
-        header_timeout: Duration::from_secs(4),
-        idle_timeout: Duration::from_secs(5),
-        min_body_rate: 0,
-        stall_timeout: Duration::from_secs(6),
-        max_connections: 7,
-        max_in_flight: 8,
-        max_streams: 9,
-        max_control_frames: 10,
-        keep_alive: Duration::ZERO,
-    };
-    assert_eq!(settings.limits, limits);
-    let unlimited = parse("[limits]\nmax_connections_per_address = \"unlimited\"").unwrap();
-    assert_eq!(unlimited.limits.per_address.connections, None);
-}
-
-#[test]
-fn limits_have_bounds() {
-    for (text, place, words) in [
-        ("[limits]\nmax_head = \"1MiB\"", "2:12", "8KiB to 128KiB"),
-        ("[limits]\nmax_held = \"1000KiB\"", "2:12", "1MiB or more"),
-        ("[limits]\nmax_connections = 0", "2:19", "1 to 10000000"),
-        ("[limits]\nmax_fields = 101", "2:14", "10 to 100"),
-        ("[limits]\nmax_header_list = 1", "2:19", "4KiB to 128KiB"),
-        ("[limits]\nmax_streams = 2000", "2:15", "1 to 1000"),
-        ("[limits]\nidle_timeout = \"0s\"", "2:16", "longer than zero"),
-    ] {
-        let complaint = complaint(text);
-        assert!(complaint.starts_with(&format!("/etc/gw/gateway.toml:{place}: ")), "{text}\n{complaint}");
-        assert!(complaint.contains(words), "{text}\n{complaint}");
-    }
-}
-
-/// Every length of time, and whether it may be zero.
-const DURATIONS: [(&str, &str, bool); 12] = [
-    ("keys", "expiry_notice", true),
-    ("upstream", "head_timeout", false),
-    ("upstream", "idle_timeout", false),
-    ("limits", "handshake_timeout", false),
-    ("limits", "header_timeout", false),
-    ("limits", "idle_timeout", false),
-    ("limits", "stall_timeout", false),
-    ("limits", "keep_alive", true),
-    ("drain", "delay", true),
-    ("drain", "timeout", true),
-    ("audit", "rotate_every", true),
-    ("audit", "fsync", true),
-];
-
-#[test]
-fn these_are_all_lengths_of_time() {
-    let named = |line: &str| line.split(" = ").next().unwrap().trim_start_matches("# ").to_owned();
-    let ends_in_unit = |line: &&str| line.ends_with("s\"") || line.ends_with("d\"");
-    let shown = SHIPPED.lines().filter(|line| line.contains(" = \"")).filter(ends_in_unit);
-    let is_time = |line: &&str| line.split('"').nth(1).is_some_and(|text| humantime::parse_duration(text).is_ok());
-    let mut shown: Vec<_> = shown.filter(is_time).map(named).collect();
-    let mut known: Vec<_> = DURATIONS.map(|(_, member, _)| member.to_owned()).into();
-    shown.sort();
-    known.sort();
-    assert_eq!(shown, known);
-}
-
-proptest::proptest! {
-    #[test]
-    fn no_length_of_time_is_too_short_or_too_long_to_be_waited_for(
-        number in proptest::prop_oneof![0..5u64, 0..200u64, 3640..3660u64, proptest::prelude::any::<u64>()],
-        unit in proptest::sample::select(vec!["ns", "us", "ms", "s", "m", "h", "d", "y"]),
-    ) {
-        let written = format!("{number}{unit}");
-        let meant = humantime::parse_duration(&written).ok();
-        for (table, member, zero) in DURATIONS {
-            let read = parse(&format!("[{table}]\n{member} = \"{written}\""));
-            let fits = |time: Duration| (Duration::from_millis(100)..=Duration::from_secs(3650 * 86_400)).contains(&time);
-            let good = meant.is_some_and(|time| fits(time) || zero && time.is_zero());
-            proptest::prop_assert_eq!(read.is_ok(), good, "{} = {}", member, written);
-            if let Err(complaint) = read {
-                let begins = format!("/etc/gw/gateway.toml:2:{}: `{table}.{member}` ", member.len() + 4);
-                proptest::prop_assert!(complaint.starts_with(&begins), "{}", complaint);
-                let says = if meant.is_some() { "to \"3650d\"" } else { "with its unit" };
-                proptest::prop_assert!(complaint.contains(says), "{}", complaint);
-            }
-        }
-    }
-}
-
-#[test]
 fn what_cannot_be_meant_is_refused_where_it_stands() {
     for (text, place, words) in [
         ("workers = 0", "1:11", "1 to 1024"),
@@ -371,9 +207,7 @@ fn what_cannot_be_meant_is_refused_where_it_stands() {
         ("[metrics]\n", "1:2", "unknown member `metrics`"),
         ("workers = 1\nworkers = 2", "2:1", "duplicate key"),
     ] {
-        let complaint = complaint(text);
-        assert!(complaint.starts_with(&format!("/etc/gw/gateway.toml:{place}: ")), "{text}\n{complaint}");
-        assert!(complaint.contains(words), "{text}\n{complaint}");
+        refuses(text, place, words);
     }
 }
 
@@ -397,44 +231,4 @@ fn relative_paths_are_relative_to_the_file() {
     let beside = |file: &str| Settings::parse("", Path::new(file)).unwrap().keys_file;
     assert_eq!(beside("gateway.toml"), Path::new("keys.toml"));
     assert_eq!(beside("config/gateway.toml"), Path::new("config/keys.toml"));
-}
-
-/// The settings file that is shipped, which is their reference.
-const SHIPPED: &str = include_str!("../../../../config/gateway.toml");
-
-#[test]
-fn the_shipped_file_holds_the_defaults() {
-    assert_eq!(parse(SHIPPED), parse(""));
-}
-
-#[test]
-fn the_shipped_file_has_every_member() {
-    for (table, members) in written::MEMBERS.iter().filter(|(table, _)| !table.is_empty()) {
-        let section = SHIPPED.split(&format!("\n[{table}]\n")).nth(1).unwrap_or_else(|| panic!("[{table}]"));
-        let section = section.split("\n[").next().unwrap();
-        for member in *members {
-            let line = |line: &str| line.trim_start_matches("# ").starts_with(&format!("{member} = "));
-            assert!(section.lines().any(line), "{member} in [{table}]");
-        }
-    }
-}
-
-#[test]
-fn what_the_shipped_file_shows_as_a_comment_can_be_written() {
-    let commented: Vec<&str> =
-        SHIPPED.lines().filter(|line| line.starts_with("# ") && line.contains(" = \"")).collect();
-    assert_eq!(commented.len(), 5, "{commented:?}");
-    let text = SHIPPED
-        .lines()
-        .map(|line| if commented.contains(&line) { &line[2..] } else { line })
-        .collect::<Vec<_>>()
-        .join("\n")
-        .replace("http://127.0.0.1:8081", "https://mcp.example.com")
-        .replace("allow_remote = false", "allow_remote = true")
-        .replace("client_auth = \"off\"", "client_auth = \"required\"");
-    let settings = parse(&text).unwrap();
-    assert_eq!(settings.listen.plaintext, Some("127.0.0.1:8080".parse().unwrap()));
-    assert_eq!(settings.upstream.ca.as_deref(), Some(Path::new("/etc/gw/upstream-ca.pem")));
-    assert_eq!(settings.tls.client_auth, ClientAuth::Required("/etc/gw/client-ca.pem".into()));
-    assert_eq!(settings.upstream.metrics.unwrap().path, "/metrics");
 }

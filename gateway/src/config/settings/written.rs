@@ -1,18 +1,17 @@
 //! From `gateway.toml` as written to [`Settings`] as meant: every member, its default and its rule.
 
+mod limits;
+mod upstream;
+
 use super::names;
-use super::{
-    Audit, AuditOutput, ClientAuth, Drain, Limits, Listen, Log, LogFormat, MetricsSource, Overflow, Routes, Settings,
-    Tls, Upstream, levels,
-};
-use crate::access::{Network, PerSource, Quota, Rate};
+use super::{Audit, AuditOutput, ClientAuth, Drain, Listen, Log, LogFormat, Overflow, Routes, Settings, Tls, levels};
+use crate::access::Network;
 use crate::config::error::ConfigError;
 use crate::config::reader::{Members, Source, Table, Value};
-use crate::upstream::Address;
 use rustls::ProtocolVersion;
 use std::collections::HashSet;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::num::{NonZeroU32, NonZeroUsize};
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -52,13 +51,6 @@ pub(super) const MEMBERS: Members = &[
     ("audit", &["output", "audit_arguments", "overflow", "queue", "rotate_size", "rotate_every", "keep", "fsync"]),
 ];
 
-/// What a limit is called that is none.
-const UNLIMITED: &str = "unlimited";
-
-const METRICS: &str = "must be on loopback or a Unix socket, such as \"http://127.0.0.1:9465/metrics\" or \"unix:metrics.sock\"; what is elsewhere can be scraped there";
-
-const URL: &str = "http://127.0.0.1:8081";
-
 pub(super) fn settings(text: &str, file: &Path) -> Result<Settings, ConfigError> {
     let base = file.parent().unwrap_or(Path::new(""));
     let mut root = Source::new(file, text, MEMBERS).root()?;
@@ -70,9 +62,9 @@ pub(super) fn settings(text: &str, file: &Path) -> Result<Settings, ConfigError>
         keys_file: keys.read("file", base.join("keys.toml"), |v| path(v, base))?,
         expiry_notice: keys.read("expiry_notice", Duration::from_secs(14 * 86_400), Value::wait_or_zero)?,
         session_secret_file: keys.read_optional("session_secret_file", |v| path(v, base))?,
-        upstream: upstream(root.table("upstream")?, base)?,
+        upstream: upstream::upstream(root.table("upstream")?, base)?,
         routes: routes(root.table("routes")?)?,
-        limits: limits(root.table("limits")?)?,
+        limits: limits::limits(root.table("limits")?)?,
         drain: drain(root.table("drain")?)?,
         log: log(root.table("log")?)?,
         audit: audit(root.table("audit")?, base)?,
@@ -157,42 +149,6 @@ fn client_auth(table: &mut Table<'_>, base: &Path) -> Result<ClientAuth, ConfigE
     }
 }
 
-fn upstream(mut table: Table<'_>, base: &Path) -> Result<Upstream, ConfigError> {
-    let allow_remote = table.read("allow_remote", false, Value::flag)?;
-    let read = |text: &str| Address::parse(text, base, allow_remote);
-    let address = match table.take("url") {
-        Some(value) => read(value.text()?).map_err(|e| value.error(format!("cannot be used: {e}")))?,
-        None => read(URL).map_err(|e| table.error(e))?,
-    };
-    let ca = table.take("ca");
-    if let Some(value) = &ca
-        && !matches!(address, Address::Remote { https: true, .. })
-    {
-        return Err(value.error("is for an https:// upstream, and this one is not; remove it"));
-    }
-    Ok(Upstream {
-        address,
-        ca: ca.map(|v| path(&v, base)).transpose()?,
-        head_timeout: table.read("head_timeout", Duration::from_secs(75), Value::wait)?,
-        idle_timeout: table.read("idle_timeout", Duration::from_secs(4), Value::wait)?,
-        tools: table.read("tools", Vec::new(), |v| texts(v, names::TOOL, names::tool))?,
-        metrics: table.read_optional("metrics", |v| metrics(v, base))?,
-        required: table.read("required", false, Value::flag)?,
-    })
-}
-
-fn metrics(value: &Value<'_>, base: &Path) -> Result<MetricsSource, ConfigError> {
-    let text = value.text()?;
-    let (origin, path) = match text.strip_prefix("http://").and_then(|rest| rest.find('/')) {
-        Some(slash) => text.split_at("http://".len() + slash),
-        None => (text, "/metrics"),
-    };
-    let address = Address::parse(origin, base, false);
-    let address = address.map_err(|_| value.error(METRICS))?;
-    let target: http::Uri = path.parse().map_err(|_| value.error(METRICS))?;
-    Ok(MetricsSource { address, path: target.to_string() })
-}
-
 fn routes(mut table: Table<'_>) -> Result<Routes, ConfigError> {
     let paths = |v: &Value<'_>| texts(v, names::PATH, names::path);
     let protected_value = table.take("protected");
@@ -208,70 +164,6 @@ fn routes(mut table: Table<'_>) -> Result<Routes, ConfigError> {
         return Err(value.map_or_else(|| table.error(why), |value| value.complaint(why)));
     }
     Ok(Routes { protected, public })
-}
-
-fn limits(mut table: Table<'_>) -> Result<Limits, ConfigError> {
-    let above_zero = |value: &Value<'_>| match value.size()? {
-        0 => Err(value.error("must be more than zero: every message and every list has a body")),
-        size => Ok(size),
-    };
-    let head = |value: &Value<'_>| within(value, value.size()?, (8 << 10, 128 << 10), "8KiB to 128KiB");
-    let held = |value: &Value<'_>| within(value, value.size()?, (1 << 20, 1 << 50), "1MiB or more");
-    let list = |value: &Value<'_>| within(value, value.size()?, (4 << 10, 128 << 10), "4KiB to 128KiB");
-    let fields = |value: &Value<'_>| within(value, value.number()?, (10, 100), "10 to 100");
-    let streams = |value: &Value<'_>| within(value, value.number()?, (1, 1000), "1 to 1000");
-    let or = Limits::default();
-    Ok(Limits {
-        max_body: table.read("max_body", or.max_body, above_zero)?,
-        max_list: table.read("max_list", or.max_list, above_zero)?,
-        max_held: table.read("max_held", or.max_held, held)?,
-        handshake_timeout: table.read("handshake_timeout", or.handshake_timeout, Value::wait)?,
-        per_address: per_address(&mut table, or.per_address)?,
-        max_head: table.read("max_head", or.max_head, head)?,
-        max_fields: table.read("max_fields", or.max_fields, fields)?,
-        max_header_list: table.read("max_header_list", or.max_header_list, list)?,
-        header_timeout: table.read("header_timeout", or.header_timeout, Value::wait)?,
-        idle_timeout: table.read("idle_timeout", or.idle_timeout, Value::wait)?,
-        min_body_rate: table.read("min_body_rate", or.min_body_rate, Value::size)?,
-        stall_timeout: table.read("stall_timeout", or.stall_timeout, Value::wait)?,
-        max_connections: table.read("max_connections", or.max_connections, count::<usize>)?,
-        max_in_flight: table.read("max_in_flight", or.max_in_flight, count::<u64>)?,
-        max_streams: table.read("max_streams", or.max_streams, streams)?,
-        max_control_frames: table.read("max_control_frames", or.max_control_frames, count::<u32>)?,
-        keep_alive: table.read("keep_alive", or.keep_alive, Value::wait_or_zero)?,
-    })
-}
-
-fn count<T: TryFrom<u64>>(value: &Value<'_>) -> Result<T, ConfigError> {
-    within(value, value.number()?, (1, 10_000_000), "1 to 10000000")
-}
-
-/// A number that may be from the one to the other of `bounds`, which `form` says in words.
-fn within<T: TryFrom<u64>>(value: &Value<'_>, number: u64, bounds: (u64, u64), form: &str) -> Result<T, ConfigError> {
-    let number = Some(number).filter(|number| (bounds.0..=bounds.1).contains(number));
-    number.and_then(|number| T::try_from(number).ok()).ok_or_else(|| value.error(format!("must be {form}")))
-}
-
-fn per_address(table: &mut Table<'_>, or: PerSource) -> Result<PerSource, ConfigError> {
-    Ok(PerSource {
-        failures: table.read("failures_per_address", or.failures, quota)?,
-        connections: table.read("max_connections_per_address", or.connections, connections)?,
-        handshakes: table.read("handshakes_per_address", or.handshakes, quota)?,
-    })
-}
-
-fn connections(value: &Value<'_>) -> Result<Option<NonZeroU32>, ConfigError> {
-    if value.is_text() {
-        return value.parsed("\"unlimited\" or a number", |text| (text == UNLIMITED).then_some(None));
-    }
-    count(value).map(NonZeroU32::new)
-}
-
-fn quota(value: &Value<'_>) -> Result<Option<Quota>, ConfigError> {
-    value.parsed("a rate such as \"60/min\", with the unit s, min, h or day, or \"unlimited\"", |text| match text {
-        UNLIMITED => Some(None),
-        rate => Some(Some(Rate::parse(rate).ok()?.at_once())),
-    })
 }
 
 fn networks(value: &Value<'_>) -> Result<Vec<Network>, ConfigError> {
