@@ -94,7 +94,8 @@ impl<B: HttpBody<Data = Bytes> + Unpin> Trip<B> {
     }
 
     fn dial(&mut self) {
-        self.pooled = false;
+        (self.pooled, self.interim) = (false, 0);
+        self.head.clear(); // whatever a connection said before it was found dead
         self.deadline.arm(CONNECT_TIMEOUT);
         let upstream = self.upstream.clone();
         self.way = if upstream.breaker.is_open() {
@@ -298,3 +299,6 @@ impl<B: HttpBody<Data = Bytes> + Unpin> Future for Trip<B> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
