@@ -301,4 +301,7 @@ impl<B: HttpBody<Data = Bytes> + Unpin> Future for Trip<B> {
 }
 
 #[cfg(test)]
+mod model;
+
+#[cfg(test)]
 mod tests;
