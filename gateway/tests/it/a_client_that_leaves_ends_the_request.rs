@@ -10,10 +10,8 @@ async fn in_the_middle_of_a_stream() {
     for protocol in Protocol::BOTH {
         let mut client = gateway.client(protocol).await;
         let mut incoming = client.open(&Ask::ping().key(&gateway.key().secret)).await;
-        let mut exchange = origin.whole().await;
-        exchange.stream().await;
+        let mut exchange = origin.streams(incoming.head()).await;
         exchange.chunk("data: 1\n\n").await;
-        incoming.head().await;
         incoming.exactly(9).await;
         incoming.leave();
         exchange.closed().await;
@@ -41,11 +39,8 @@ async fn with_a_connection_that_has_many_streams() {
     let (mut streams, mut exchanges) = (Vec::new(), Vec::new());
     for _ in 0..3 {
         let mut stream = client.open(&Ask::ping().key(&gateway.key().secret)).await;
-        let mut exchange = origin.whole().await;
-        exchange.stream().await;
-        stream.head().await;
+        exchanges.push(origin.streams(stream.head()).await);
         streams.push(stream);
-        exchanges.push(exchange);
     }
     // one stream of three is left: the others go on
     streams.remove(1).reset();

@@ -29,9 +29,7 @@ async fn from_one_to_the_other() {
     let old = Ask::ping().key(&gateway.key().secret);
     let (mut asking, mut on_old, mut on_new) = (gateway.http1().await, gateway.http1().await, gateway.http2().await);
     on_old.open(&old).await;
-    let mut old_stream = origin.whole().await;
-    old_stream.stream().await;
-    on_old.head().await;
+    let mut old_stream = origin.streams(on_old.head()).await;
 
     let from = gateway.log.len();
     let secret = gateway.command(&["keys", "rotate", CLIENT, "--overlap", "6s"]);
@@ -42,9 +40,7 @@ async fn from_one_to_the_other() {
     let end = humantime::parse_rfc3339(end).unwrap();
     let new = Ask::ping().key(&secret);
     let mut incoming = on_new.open(&new).await;
-    let mut new_stream = origin.whole().await;
-    new_stream.stream().await;
-    incoming.head().await;
+    let mut new_stream = origin.streams(incoming.head()).await;
 
     let mut before = 0;
     loop {

@@ -24,13 +24,9 @@ async fn that_is_connected() {
     let ask = Ask::ping().key(&gateway.key().secret);
     let (mut h1, mut h2) = (gateway.http1().await, gateway.http2().await);
     h1.open(&ask).await;
-    let mut first = origin.whole().await;
-    first.stream().await;
-    h1.head().await;
+    let mut first = origin.streams(h1.head()).await;
     let mut streaming = h2.open(&ask).await;
-    let mut second = origin.whole().await;
-    second.stream().await;
-    streaming.head().await;
+    let mut second = origin.streams(streaming.head()).await;
 
     let next = Certificates::other(&["localhost", "mcp.example.com"], |_| ());
     let named = Ask::get("/none").field("host", "mcp.example.com");

@@ -2,8 +2,9 @@
 //! way; one more is 429. A slot is held until the reply ends, and given back however it ends. It is the client's, so other
 //! keys, connections and workers share it, and neither rotation nor reload frees it.
 
+use crate::harness::client::Incoming;
 use crate::harness::origin::ok;
-use crate::harness::{Ask, Client, Gateway, Key, Origin, Piece, Protocol, eventually};
+use crate::harness::{Ask, Client, Exchange, Gateway, Key, Origin, Piece, Protocol, eventually};
 use serde_json::{Value, json};
 
 const LIMITS: &str = "tools = \"all\"\nmax_streams = 1\nmax_in_flight = 1";
@@ -50,6 +51,13 @@ async fn is_free(origin: &Origin, client: &mut Client, ask: &Ask) -> bool {
             false
         }
     }
+}
+
+/// Takes a slot, by a reply that has `begun` or has not.
+async fn holder<'a>(origin: &Origin, client: &'a mut Client, ask: &Ask, begun: bool) -> (Incoming<'a>, Exchange) {
+    let mut incoming = client.open(ask).await;
+    let exchange = if begun { origin.streams(incoming.head()).await } else { origin.whole().await };
+    (incoming, exchange)
 }
 
 #[tokio::test]
@@ -131,12 +139,7 @@ async fn however_its_reply_ends() {
             // the client leaves before there is an answer, and in the middle of it
             for begun in [false, true] {
                 let mut client = gateway.client(protocol).await;
-                let mut incoming = client.open(&ask).await;
-                let mut exchange = origin.whole().await;
-                if begun {
-                    exchange.stream().await;
-                    incoming.head().await;
-                }
+                let (incoming, mut exchange) = holder(&origin, &mut client, &ask, begun).await;
                 incoming.leave();
                 exchange.closed().await;
                 free("the client left").await;
@@ -144,12 +147,7 @@ async fn however_its_reply_ends() {
             // the upstream leaves before it answers, and in the middle
             for begun in [false, true] {
                 let mut client = gateway.client(protocol).await;
-                let mut incoming = client.open(&ask).await;
-                let mut exchange = origin.whole().await;
-                if begun {
-                    exchange.stream().await;
-                    incoming.head().await;
-                }
+                let (mut incoming, exchange) = holder(&origin, &mut client, &ask, begun).await;
                 exchange.hang_up().await;
                 if begun {
                     assert_eq!(incoming.piece().await, Piece::Cut);
@@ -182,9 +180,7 @@ async fn also_when_its_lease_ends() {
     let (origin, gateway, key, other) = stage().await;
     let mut client = gateway.http1().await;
     client.open(&Ask::get("/mcp").key(&key.secret)).await;
-    let mut exchange = origin.whole().await;
-    exchange.stream().await;
-    client.head().await;
+    let _exchange = origin.streams(client.head()).await;
     gateway.command(&["keys", "revoke", &key.id, "--reason", "lost"]);
     assert_eq!(client.piece().await, Piece::End);
     let mut next = Client::One(gateway.http1().await);
@@ -199,9 +195,7 @@ async fn and_neither_rotation_nor_reload_frees_it() {
     let (origin, gateway, key, _) = stage().await;
     let mut client = gateway.http1().await;
     client.open(&Ask::get("/mcp").key(&key.secret)).await;
-    let mut exchange = origin.whole().await;
-    exchange.stream().await;
-    client.head().await;
+    let mut exchange = origin.streams(client.head()).await;
     let rotated = gateway.command(&["keys", "rotate", "metered"]);
     crate::harness::secrets::remember(&rotated);
     let keys = gateway.read("keys.toml");
@@ -211,9 +205,7 @@ async fn and_neither_rotation_nor_reload_frees_it() {
     gateway.rekey(keys.replace("max_streams = 1", "max_streams = 2")).await;
     let mut second = gateway.http1().await;
     second.open(&ask).await;
-    let mut other = origin.whole().await;
-    other.stream().await;
-    second.head().await;
+    let mut other = origin.streams(second.head()).await;
     gateway.rekey(keys).await;
     exchange.send("0\r\n\r\n").await;
     assert_eq!(client.piece().await, Piece::End);

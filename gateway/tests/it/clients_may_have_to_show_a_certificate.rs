@@ -68,9 +68,7 @@ async fn of_authorities_that_may_be_replaced() {
     let (shows_old, shows_new) = (showing(&old), showing(&new));
     let mut client = Http1::new(gateway.tls_as(shows_old.clone()).await.unwrap(), gateway.authority());
     client.open(&Ask::ping().key(&gateway.key().secret)).await;
-    let mut stream = origin.whole().await;
-    stream.stream().await;
-    client.head().await;
+    let mut stream = origin.streams(client.head()).await;
 
     let ok = "gateway_config_reload_ok{file=\"client_ca\"}";
     let from = gateway.log.len();

@@ -31,13 +31,9 @@ async fn streams_and_calls_finish() {
         idle.ask(&Ask::get("/none")).await.with(404);
         // a stream over each protocol, and a call that has no answer yet
         h1.open(&ask).await;
-        let mut first = origin.whole().await;
-        first.stream().await;
-        h1.head().await;
+        let mut first = origin.streams(h1.head()).await;
         let mut streaming = h2.open(&ask).await;
-        let mut second = origin.whole().await;
-        second.stream().await;
-        streaming.head().await;
+        let mut second = origin.streams(streaming.head()).await;
         let mut calling = gateway.http1().await;
         calling.open(&ask).await;
         let mut third = origin.whole().await;
@@ -238,9 +234,7 @@ async fn the_delay_still_serves_and_a_second_signal_ends_at_once() {
     let ask = Ask::ping().key(&gateway.key().secret);
     let mut streaming = gateway.http1().await;
     streaming.open(&ask).await;
-    let mut stream = origin.whole().await;
-    stream.stream().await;
-    streaming.head().await;
+    let mut stream = origin.streams(streaming.head()).await;
 
     gateway.signal(Signal::TERM);
     unready(&gateway).await;
@@ -266,13 +260,9 @@ async fn and_so_does_a_second_signal_while_streams_finish() {
         let ask = Ask::ping().key(&gateway.key().secret);
         let (mut h1, mut h2, mut calling) = (gateway.http1().await, gateway.http2().await, gateway.http1().await);
         h1.open(&ask).await;
-        let mut first = origin.whole().await;
-        first.stream().await;
-        h1.head().await;
+        let mut first = origin.streams(h1.head()).await;
         let mut streaming = h2.open(&ask).await;
-        let mut second_stream = origin.whole().await;
-        second_stream.stream().await;
-        streaming.head().await;
+        let mut second_stream = origin.streams(streaming.head()).await;
         calling.open(&ask).await;
         let mut call = origin.whole().await;
         gateway.signal(Signal::TERM);

@@ -2,10 +2,8 @@
 //! not be given. By frames that no client library sends: what is malformed ends its stream or its connection, and what is
 //! not is forwarded in canonical form.
 
-use crate::harness::origin::ok;
 use crate::harness::{Gateway, Origin, within};
 use rustls::version::TLS13;
-use std::sync::{Arc, Mutex};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
@@ -172,13 +170,7 @@ fn trailers() -> Vec<Case> {
 
 #[tokio::test]
 async fn by_frames_written_by_hand() {
-    let whole = Arc::new(Mutex::new(Vec::new()));
-    let got = whole.clone();
-    let origin = Origin::answering(move |request| {
-        got.lock().unwrap().push(request.canonical());
-        ok("{}")
-    })
-    .await;
+    let (origin, whole) = Origin::canonical().await;
     let gateway = Gateway::before(&origin).start().await;
     let cases = cases();
     assert!(cases.len() >= 60);

@@ -42,18 +42,14 @@ async fn between_two_events_and_nowhere_else() {
     for protocol in Protocol::BOTH {
         let mut client = gateway.client(protocol).await;
         let mut incoming = client.open(&Ask::ping().key(&gateway.key().secret)).await;
-        let mut exchange = origin.whole().await;
-        exchange.stream().await;
-        incoming.head().await;
+        let mut exchange = origin.streams(incoming.head()).await;
         assert_eq!(incoming.exactly(6).await, [COMMENT, COMMENT].concat(), "before the first event");
         exchange.chunk("data: 1\n").await;
         after_comments(&mut incoming, "data: 1\n").await;
         // in the middle of an event nothing may come, however long it takes
         let (alive, mut other) = (kept_alive(&gateway).await, gateway.http1().await);
         other.open(&Ask::ping().key(&gateway.key().secret)).await;
-        let mut second = origin.whole().await;
-        second.stream().await;
-        other.head().await;
+        let _second = origin.streams(other.head()).await;
         eventually("another stream is kept alive", async || (kept_alive(&gateway).await >= alive + 5.0).then_some(()))
             .await;
         exchange.chunk("\n").await;
@@ -79,9 +75,7 @@ async fn nothing_is_put_into(head: &str, data: &str) {
     exchange.send(format!("HTTP/1.1 200 OK\r\n{head}\r\n\r\n")).await;
     client.head().await;
     other.open(&Ask::ping().key(&gateway.key().secret)).await;
-    let mut second = origin.whole().await;
-    second.stream().await;
-    other.head().await;
+    let _second = origin.streams(other.head()).await;
     eventually("another stream is kept alive", async || (kept_alive(&gateway).await >= 5.0).then_some(())).await;
     exchange.send(data).await;
     assert_eq!(client.piece().await, Piece::Data(b"abcde".to_vec()), "{head}");
@@ -100,9 +94,7 @@ async fn nor_at_all_if_the_settings_say_so() {
     let (origin, mut gateway) = started("0s").await;
     let mut client = gateway.http1().await;
     client.open(&Ask::ping().key(&gateway.key().secret)).await;
-    let mut exchange = origin.whole().await;
-    exchange.stream().await;
-    client.head().await;
+    let mut exchange = origin.streams(client.head()).await;
     // `drain.delay` is enough of the gateway's time for comments, if they came every 100 ms
     gateway.signal(Signal::TERM);
     let over = async || TcpStream::connect(gateway.public).await.is_err().then_some(());

@@ -114,9 +114,7 @@ async fn a_reply_that_is_not_taken() {
         let mut client = narrow(&gateway, protocol).await;
         let ask = Ask::ping().key(&gateway.key().secret);
         let mut incoming = client.open(&ask).await;
-        let mut exchange = origin.whole().await;
-        exchange.stream().await;
-        incoming.head().await;
+        let mut exchange = origin.streams(incoming.head()).await;
         // nobody reads: at last the gateway gives up both ends
         let event = format!("data: {}\n\n", "x".repeat(64 * 1024));
         let chunk = format!("{:x}\r\n{event}\r\n", event.len());
@@ -291,9 +289,7 @@ async fn one_that_has_taken_all_is_not() {
     let mut written = Vec::new();
     for (n, client) in &mut clients {
         let mut incoming = client.open(&Ask::ping().key(&gateway.key().secret)).await;
-        let mut exchange = origin.whole().await;
-        exchange.stream().await;
-        incoming.head().await;
+        let mut exchange = origin.streams(incoming.head()).await;
         let event = format!("data: {}\n\n", "x".repeat(40_000 + *n * 20_000));
         let length = event.len();
         let sent = tokio::spawn(async move {

@@ -2,13 +2,15 @@
 //! one. A scrape tells requests by client, route, method and outcome, calls by tool, decisions about keys by reason, streams
 //! and their events, durations, handshakes, and when keys and the certificate end. Nothing that only a client says is a label.
 
-use crate::harness::certificates::{Certificates, NAMES};
+mod readiness;
+mod status;
+mod upstream;
+
 use crate::harness::origin::ok;
 use crate::harness::{Ask, Gateway, Key, Origin, Piece, Protocol, eventually};
 use rustls::version::TLS12;
 use serde_json::{Value, json};
 use std::collections::HashSet;
-use std::time::{Duration, SystemTime};
 
 #[tokio::test]
 async fn probes_and_metrics_are_there_and_nothing_else_is() {
@@ -280,149 +282,4 @@ async fn handshakes_are_counted_by_what_they_agreed_on() {
         let series = format!("gateway_tls_handshakes_total{{{labels}}}");
         eventually(&series, async || (gateway.metric(&series).await == Some(count)).then_some(())).await;
     }
-}
-
-#[tokio::test]
-async fn the_status_tells_who_was_there_last() {
-    let origin = Origin::answering(|_| ok("{}")).await;
-    let (unused, disabled) = (Key::new().with("expires_at = 2100-01-01T00:00:00Z"), Key::disabled());
-    let gateway = Gateway::before(&origin).client("idle", "", &[&unused, &disabled]).start().await;
-    let before = SystemTime::now() - Duration::from_secs(1);
-    let call = Ask::call(1, "a", json!({}));
-    gateway.http1().await.ask(&call.clone().key(&gateway.key().secret)).await.with(200);
-    gateway.http1().await.ask(&call.key(&disabled.secret)).await.with(401);
-    let status = async || {
-        let reply = gateway.admin("/status.json").await.with(200);
-        assert_eq!(reply.fields.one("content-type"), Some("application/json"));
-        Some(reply.json()).filter(|status| status["clients"][0]["requests"] == 1)
-    };
-    let status = eventually("the request is counted", status).await;
-    let moment = |value: &Value| humantime::parse_rfc3339(value.as_str().unwrap()).unwrap();
-    let (used, idle) = (&status["clients"][0], &status["clients"][1]);
-    assert_eq!((&used["id"], &used["errors"], &used["refused"]), (&json!("weather-agent"), &json!(0), &json!(0)));
-    assert!(moment(&used["last_used_at"]) >= before && used["streams_open"] == 0, "{used}");
-    assert_eq!((&idle["id"], &idle["last_used_at"], &idle["requests"]), (&json!("idle"), &Value::Null, &json!(0)));
-    let keys = status["keys"].as_array().unwrap();
-    let key = |id: &str| keys.iter().find(|key| key["id"] == id).unwrap();
-    assert_eq!(key(&gateway.key().id)["last_used_at"], used["last_used_at"]);
-    assert_eq!((&key(&unused.id)["state"], &key(&unused.id)["last_used_at"]), (&json!("active"), &Value::Null));
-    assert_eq!(key(&unused.id)["expires_at"], "2100-01-01T00:00:00Z");
-    assert!(key(&unused.id)["left_seconds"].as_u64().unwrap() > 1_000_000_000);
-    assert_eq!((&key(&disabled.id)["state"], &key(&disabled.id)["client"]), (&json!("disabled"), &json!("idle")));
-    assert_eq!((&status["state"], &status["certificate"]["name"]), (&json!("serving"), &json!("localhost")));
-    assert!(
-        status["reloads"].as_array().unwrap().iter().all(|file| file["ok"] == true && file["loaded_at"].is_string())
-    );
-    let series =
-        format!("gateway_key_last_used_timestamp_seconds{{client=\"weather-agent\",key_id=\"{}\"}}", gateway.key().id);
-    let seen = gateway.metric(&series).await.unwrap();
-    assert_eq!(seen as u64, moment(&used["last_used_at"]).duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs());
-    // what was counted and when a key was used outlive a reload
-    gateway.rekey(format!("{}\n# changed\n", gateway.read("keys.toml"))).await;
-    let after = gateway.admin("/status.json").await.json();
-    assert_eq!(after["clients"], status["clients"]);
-    assert_eq!(after["keys"][0]["last_used_at"], status["keys"][0]["last_used_at"]);
-}
-
-#[tokio::test]
-async fn readiness_is_told_check_by_check() {
-    let origin = Origin::start().await;
-    let gateway = Gateway::before(&origin).settings("[drain]\ndelay = \"1h\"").start().await;
-    let verbose = gateway.admin("/readyz?verbose").await.with(200).text();
-    assert_eq!(verbose, "[+]configuration ok\n[+]serving ok\n[+]certificate ok\n[+]upstream ok\nready\n");
-    gateway.signal(rustix::process::Signal::TERM);
-    let draining = async || Some(gateway.admin("/readyz?verbose").await).filter(|reply| reply.status == 503);
-    let verbose = eventually("it drains", draining).await.text();
-    assert!(verbose.contains("[-]serving failed: draining\n") && verbose.ends_with("\nnot ready\n"), "{verbose}");
-    assert_eq!(gateway.admin("/readyz").await.with(503).text(), "draining\n");
-}
-
-/// What is loaded has to be valid, so a certificate that expires is one that was and has come to its end.
-#[tokio::test]
-async fn readiness_ends_with_the_certificate() {
-    let origin = Origin::start().await;
-    let gateway = Gateway::before(&origin).start().await;
-    // on a busy machine it may have expired before it is read: then the next one lives longer
-    let mut life = Duration::from_secs(3);
-    let is_read = |line: &Value| line["message"] == "reloaded the certificate";
-    let is_over = |line: &Value| line["message"].as_str().is_some_and(|said| said.contains("is not valid now"));
-    loop {
-        let end = SystemTime::now() + life;
-        let short = Certificates::other(&NAMES, |certificate| certificate.not_after = end.into());
-        let from = gateway.log.len();
-        gateway.replace("server.key", &short.server_key);
-        gateway.replace("server.pem", &short.server);
-        if is_read(&gateway.log.wait("the certificate", from, 1, |line| is_read(line) || is_over(line)).await[0]) {
-            break;
-        }
-        life *= 2;
-    }
-    let unready = async || Some(gateway.admin("/readyz").await).filter(|reply| reply.status == 503);
-    assert_eq!(eventually("it expires", unready).await.text(), "the certificate has expired\n");
-    assert_eq!(gateway.admin("/livez").await.status, 200, "a restart would not help");
-}
-
-#[tokio::test]
-async fn the_upstream_is_looked_for_and_required_if_asked() {
-    // a part of loopback that only this process binds: who else would be there could be taken for the upstream
-    let [_, high, middle, low] = std::process::id().to_be_bytes();
-    let nobody = std::net::SocketAddr::from(([127, 128 | high, middle, low], 21_200));
-    let url = format!("http://{nobody}");
-    let gateway = Gateway::before(&*url).start().await;
-    assert_eq!(gateway.admin("/readyz").await.with(200).text(), "ok\n");
-    let verbose = gateway.admin("/readyz?verbose").await.with(200).text();
-    assert!(verbose.contains("[-]upstream failed: ") && verbose.ends_with(" (not required)\nready\n"), "{verbose}");
-    let upstream = &gateway.admin("/status.json").await.json()["upstream"];
-    assert_eq!((&upstream["url"], &upstream["reachable"]), (&json!(url), &json!(false)));
-
-    let strict = Gateway::before(&*url).settings("[upstream]\nrequired = true").start().await;
-    assert!(strict.admin("/readyz").await.with(503).text().contains("refused"));
-    assert!(strict.admin("/readyz?verbose").await.with(503).text().ends_with("not ready\n"));
-    assert_eq!(strict.admin("/livez").await.status, 200);
-    let _origin = Origin::start_at(nobody).await;
-    let ready = async || (strict.admin("/readyz").await.status == 200).then_some(());
-    eventually("the upstream is there", ready).await;
-    assert_eq!(strict.admin("/status.json").await.json()["upstream"]["reachable"], true);
-}
-
-#[tokio::test]
-async fn the_upstreams_own_metrics_are_passed_on() {
-    let origin = Origin::start().await;
-    let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-    let source = Origin::answering(move |request| {
-        let (kind, body) = match request.target() {
-            "/metrics" => (kind, "weather_tool_calls_total 7\n# EOF\n".to_owned()),
-            "/page" => ("text/html", "<html>".to_owned()),
-            "/large" => (kind, "x".repeat(9 << 20)),
-            _ => return b"HTTP/1.1 404 x\r\ncontent-length: 0\r\n\r\n".to_vec(),
-        };
-        let length = body.len();
-        format!("HTTP/1.1 200 OK\r\ncontent-type: {kind}\r\ncontent-length: {length}\r\n\r\n{body}").into_bytes()
-    })
-    .await;
-    for (path, status, words) in [
-        ("", 200, "weather_tool_calls_total 7\n# EOF\n"),
-        ("/metrics", 200, "weather_tool_calls_total 7\n# EOF\n"),
-        ("/page", 502, "not in Prometheus' text format"),
-        ("/large", 502, "length limit exceeded"),
-        ("/none", 502, "it answers 404"),
-    ] {
-        let settings = format!("[upstream]\nmetrics = \"http://{}{path}\"", source.address());
-        let gateway = Gateway::before(&origin).settings(&settings).start().await;
-        let ask = Ask::get("/upstream-metrics").field("accept", kind);
-        let reply = gateway.plain(gateway.admin).await.ask(&ask).await.with(status);
-        assert!(reply.text().contains(words), "{path}: {}", reply.text());
-        if status == 200 {
-            assert_eq!(reply.fields.one("content-type"), Some(kind));
-        }
-        let seen = source.last();
-        assert_eq!(seen.fields().one("accept"), Some(kind));
-        assert_eq!(seen.fields().one("host"), Some(&*source.address().to_string()));
-    }
-    let gateway = Gateway::before(&origin).start().await;
-    assert!(gateway.admin("/upstream-metrics").await.with(404).text().contains("upstream.metrics"));
-    for protocol in Protocol::BOTH {
-        gateway.client(protocol).await.ask(&Ask::get("/upstream-metrics")).await.refuses(404, -32004, Value::Null);
-    }
-    assert_eq!(origin.requests().len(), 0);
 }

@@ -149,9 +149,7 @@ async fn new_requests_wait_for_it_and_what_runs_goes_on() {
     let ask = Ask::ping().key(&gateway.key().secret);
     let mut streaming = gateway.http1().await;
     streaming.open(&ask).await;
-    let mut stream = origin.whole().await;
-    stream.stream().await;
-    streaming.head().await;
+    let mut stream = origin.streams(streaming.head()).await;
     // until the pipe and the queue are full
     let mut client = gateway.http1().await;
     let mut answered = 0;

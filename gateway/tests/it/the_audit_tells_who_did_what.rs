@@ -83,10 +83,8 @@ async fn when_a_stream_begins_and_how_it_ends() {
         for end in ["complete", "upstream_cut", "client_left"] {
             let mut client = gateway.client(protocol).await;
             let mut incoming = client.open(&Ask::ping().key(&gateway.key().secret)).await;
-            let mut exchange = origin.whole().await;
-            exchange.stream().await;
+            let mut exchange = origin.streams(incoming.head()).await;
             exchange.chunk("data: 1\n\n").await;
-            incoming.head().await;
             incoming.exactly(9).await;
             let begun = |line: &Value| line["event"] == "stream_start";
             let started = gateway.audit.wait("a start", 0, expected.len() + 1, begun).await.pop().unwrap();

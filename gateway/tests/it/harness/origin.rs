@@ -3,9 +3,15 @@
 //! Two ways to play it. [`Origin::start`]: the test takes each request with [`Origin::next`] and answers by hand.
 //! [`Origin::answering`]: each request is answered at once with the bytes that a function makes of it.
 
+mod exchange;
+mod request;
+
+pub(crate) use exchange::Exchange;
+pub(crate) use request::Request;
+
 use super::deadline::within;
-use super::fields::{Fields, Head};
-use super::framing::{Framing, Piece};
+use super::fields::Fields;
+use super::framing::Framing;
 use super::setup::Upstream;
 use super::wire::Wire;
 use std::net::SocketAddr;
@@ -14,45 +20,6 @@ use std::sync::{Arc, Mutex};
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::{Mutex as AsyncMutex, mpsc};
 use tokio::task::{AbortHandle, JoinSet};
-
-/// A request as the origin got it.
-#[derive(Clone, Debug)]
-pub(crate) struct Request {
-    pub(crate) head: Head,
-    /// Its body without framing, as far as it has been read.
-    pub(crate) body: Vec<u8>,
-}
-
-impl Request {
-    pub(crate) fn method(&self) -> &str {
-        self.head.start.split(' ').next().unwrap()
-    }
-
-    pub(crate) fn target(&self) -> &str {
-        self.head.start.split(' ').nth(1).unwrap()
-    }
-
-    pub(crate) fn fields(&self) -> &Fields {
-        &self.head.fields
-    }
-
-    /// Method, target, framing and body of a request that has come whole, on one line. Fails unless the rest is as the
-    /// gateway writes it: one `Host`, one name of the client, nothing that is for one hop.
-    pub(crate) fn canonical(&self) -> String {
-        let fields = self.fields();
-        let framing = match (fields.one("content-length"), fields.one("transfer-encoding")) {
-            (Some(length), None) => length,
-            (None, Some(coding)) => coding,
-            (None, None) => "-",
-            (Some(_), Some(_)) => panic!("two framings: {fields:?}"),
-        };
-        for name in ["connection", "upgrade", "trailer", "expect", "te", "keep-alive", "cookie"] {
-            assert!(!fields.has(name), "`{name}` is passed on: {fields:?}");
-        }
-        assert_eq!((fields.all("host").len(), fields.all("x-client-id").len()), (1, 1), "{fields:?}");
-        format!("{} {} {framing} {}", self.method(), self.target(), String::from_utf8_lossy(&self.body))
-    }
-}
 
 /// A running origin. It hangs up everything when it is dropped.
 pub(crate) struct Origin {
@@ -88,6 +55,17 @@ impl Origin {
     /// `connection: close`.
     pub(crate) async fn answering(answer: impl Fn(&Request) -> Vec<u8> + Send + Sync + 'static) -> Self {
         Self::listen(TcpListener::bind("127.0.0.1:0").await.unwrap(), Some(Box::new(answer)))
+    }
+
+    /// Answers every request, and gives them as they are to be ([`Request::canonical`]), as far as they have come whole.
+    pub(crate) async fn canonical() -> (Self, Arc<Mutex<Vec<String>>>) {
+        let whole = Arc::<Mutex<Vec<String>>>::default();
+        let got = whole.clone();
+        let answer = move |request: &Request| {
+            got.lock().unwrap().push(request.canonical());
+            ok("{}")
+        };
+        (Self::answering(answer).await, whole)
     }
 
     /// As [`Origin::answering`], on a Unix socket.
@@ -136,6 +114,14 @@ impl Origin {
     pub(crate) async fn whole(&self) -> Exchange {
         let mut exchange = self.next().await;
         exchange.body().await;
+        exchange
+    }
+
+    /// The next request, as soon as all of it is there, with an event stream begun whose `head` has come to its client.
+    pub(crate) async fn streams(&self, head: impl Future<Output = (u16, Fields)>) -> Exchange {
+        let mut exchange = self.whole().await;
+        exchange.stream().await;
+        assert_eq!(head.await.0, 200);
         exchange
     }
 
@@ -218,90 +204,6 @@ impl Shared {
         requests.push(Request { head, body: Vec::new() });
         let number = requests.len() - 1;
         Some(Exchange { wire, framing, number, connection, shared: self.clone() })
-    }
-}
-
-/// A request with the way back, played by hand. Dropping it hangs up.
-pub(crate) struct Exchange {
-    wire: Wire,
-    framing: Framing,
-    number: usize,
-    /// Which connection it came by, counted from 0.
-    pub(crate) connection: usize,
-    shared: Arc<Shared>,
-}
-
-impl Exchange {
-    /// The request, with as much of its body as has been read.
-    pub(crate) fn request(&self) -> Request {
-        self.shared.requests.lock().unwrap()[self.number].clone()
-    }
-
-    /// The next piece of the request's body.
-    pub(crate) async fn piece(&mut self) -> Piece {
-        let piece = within("more of a request's body reaches the origin", self.framing.piece(&mut self.wire)).await;
-        if let Piece::Data(data) = &piece {
-            self.shared.requests.lock().unwrap()[self.number].body.extend_from_slice(data);
-        }
-        piece
-    }
-
-    /// The request's body, to its end.
-    pub(crate) async fn body(&mut self) -> Vec<u8> {
-        assert!(self.body_is_whole().await, "the request's body was cut");
-        self.request().body
-    }
-
-    /// Reads the request's body; false if it was cut.
-    pub(crate) async fn body_is_whole(&mut self) -> bool {
-        loop {
-            match self.piece().await {
-                Piece::Data(_) => {}
-                Piece::Trailers(fields) => panic!("a request with trailers: {fields:?}"),
-                Piece::End => return true,
-                Piece::Cut => return false,
-            }
-        }
-    }
-
-    /// Sends these bytes, exactly.
-    pub(crate) async fn send(&mut self, bytes: impl AsRef<[u8]>) {
-        self.wire.send(bytes).await;
-    }
-
-    /// Sends these bytes for as long as they are taken.
-    pub(crate) async fn offer(&mut self, bytes: impl AsRef<[u8]>) -> std::io::Result<()> {
-        self.wire.offer(bytes).await
-    }
-
-    /// Begins an event stream.
-    pub(crate) async fn stream(&mut self) {
-        self.send("HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n").await;
-    }
-
-    /// Sends one chunk.
-    pub(crate) async fn chunk(&mut self, data: &str) {
-        self.send(format!("{:x}\r\n{data}\r\n", data.len())).await;
-    }
-
-    /// Waits until the gateway hangs up.
-    pub(crate) async fn closed(&mut self) {
-        self.wire.closed("the gateway ends its request").await;
-    }
-
-    /// The reply is whole: the connection may bring the next request.
-    pub(crate) fn done(self) {
-        self.shared.serve(self.wire, self.connection);
-    }
-
-    /// The reply is whole, and sent: hangs up.
-    pub(crate) async fn hang_up(mut self) {
-        self.wire.finish().await;
-    }
-
-    /// Breaks the connection off without a farewell (RST).
-    pub(crate) fn reset(self) {
-        self.wire.reset();
     }
 }
 
