@@ -62,7 +62,9 @@ impl Exchange {
             if let Some(end) = end {
                 line.word(Field::End, end.word());
             }
-            if let Some(reason) = self.lease_ended().filter(|_| end == Some(End::LeaseEnded)) {
+            if end == Some(End::LeaseEnded)
+                && let Some(reason) = self.lease_ended()
+            {
                 line.word(Field::Reason, reason.word());
             }
             line.number(Field::Bytes, self.bytes);
