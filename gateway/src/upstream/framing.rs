@@ -141,8 +141,8 @@ impl Gather {
 
 impl Chunked {
     /// The start of one whose trailers of these names are not forwarded.
-    pub(super) fn without(hop: Vec<HeaderName>) -> Self {
-        let hop = (!hop.is_empty()).then(|| Box::new(Hop(hop)));
+    pub(super) fn without(hop: &mut Vec<HeaderName>) -> Self {
+        let hop = (!hop.is_empty()).then(|| Box::new(Hop(std::mem::take(hop))));
         Self { hop, ..Self::default() }
     }
 

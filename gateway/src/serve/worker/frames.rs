@@ -87,8 +87,9 @@ impl Frames {
                 let (payload, rest) = bytes.split_at(bytes.len().min(self.left as usize));
                 self.left -= payload.len() as u32;
                 bytes = rest;
-                if self.have > 0 {
-                    self.tells(payload, clock, owed);
+                let [_, _, _, kind, _, stream @ ..] = self.head;
+                if matches!(kind, SETTINGS | WINDOW_UPDATE) && self.have > 0 {
+                    owed.told(kind, u32::from_be_bytes(stream), payload, self.left == 0, clock.now());
                 }
                 if self.left > 0 {
                     break;
@@ -141,18 +142,6 @@ impl Frames {
             _ => false,
         };
         !asks && !self.spend(clock)
-    }
-
-    /// What comes of a payload, where it says how much the client takes.
-    #[inline]
-    fn tells(&self, payload: &[u8], clock: &Clock, owed: &mut Owed) {
-        let [_, _, _, kind, _, ref stream @ ..] = self.head;
-        if matches!(kind, SETTINGS | WINDOW_UPDATE) {
-            owed.told(kind, u32::from_be_bytes(*stream), payload, clock.now());
-        }
-        if self.left == 0 {
-            owed.said();
-        }
     }
 
     /// Whether HEADERS on this stream open it; else they are its trailers.

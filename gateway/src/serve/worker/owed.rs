@@ -99,9 +99,9 @@ impl Owed {
         }
     }
 
-    /// What comes of the payload of a frame that is SETTINGS or WINDOW_UPDATE.
+    /// What comes of the payload of a frame that is SETTINGS or WINDOW_UPDATE, and whether it is the `last` of it.
     #[cold]
-    pub(super) fn told(&mut self, kind: u8, stream: u32, payload: &[u8], now: Tick) {
+    pub(super) fn told(&mut self, kind: u8, stream: u32, payload: &[u8], last: bool, now: Tick) {
         for byte in payload {
             if let Some(place) = self.word.get_mut(usize::from(self.filled)) {
                 *place = *byte;
@@ -115,11 +115,9 @@ impl Owed {
             }
             self.filled = 0;
         }
-    }
-
-    /// The payload has ended, whole or not.
-    pub(super) fn said(&mut self) {
-        self.filled = 0;
+        if last {
+            self.filled = 0; // whole or not
+        }
     }
 
     fn sets(&mut self, setting: u16, value: u32, now: Tick) {
@@ -142,33 +140,45 @@ impl Owed {
     }
 
     /// Looks at what is written to the client.
+    #[inline]
     pub(super) fn writes(&mut self, mut bytes: &[u8], now: Tick) {
-        while !bytes.is_empty() {
-            if self.left > 0 {
-                let skipped = bytes.len().min(self.left as usize);
-                self.left -= skipped as u32;
-                bytes = bytes.get(skipped..).unwrap_or_default();
-            } else if self.have == 0
-                && let Some((head, rest)) = bytes.split_first_chunk()
-            {
-                (self.head, bytes) = (*head, rest);
-                self.begins(now);
-            } else if let Some((byte, rest)) = bytes.split_first() {
-                if let Some(place) = self.head.get_mut(usize::from(self.have)) {
-                    *place = *byte;
+        loop {
+            let Some(rest) = bytes.get(self.left as usize..) else {
+                self.left -= bytes.len() as u32;
+                return;
+            };
+            (self.left, bytes) = (0, rest);
+            match bytes.split_first_chunk() {
+                Some((head, rest)) if self.have == 0 => {
+                    self.begins(*head, now);
+                    bytes = rest;
                 }
-                (self.have, bytes) = (self.have + 1, rest);
-                if usize::from(self.have) == HEAD {
-                    self.begins(now);
-                }
+                _ if bytes.is_empty() => return,
+                _ => bytes = self.gathers(bytes, now),
             }
         }
     }
 
+    /// Takes the next byte of a head that comes in parts.
+    #[cold]
+    fn gathers<'a>(&mut self, bytes: &'a [u8], now: Tick) -> &'a [u8] {
+        let Some((byte, rest)) = bytes.split_first() else { return bytes };
+        if let Some(place) = self.head.get_mut(usize::from(self.have)) {
+            *place = *byte;
+        }
+        self.have += 1;
+        if usize::from(self.have) == HEAD {
+            self.have = 0;
+            self.begins(self.head, now);
+        }
+        rest
+    }
+
     /// The head of a frame is whole.
-    fn begins(&mut self, now: Tick) {
-        let [a, b, c, kind, flags, stream @ ..] = self.head;
-        (self.have, self.left) = (0, u32::from_be_bytes([0, a, b, c]));
+    #[inline]
+    fn begins(&mut self, head: [u8; HEAD], now: Tick) {
+        let [a, b, c, kind, flags, stream @ ..] = head;
+        self.left = u32::from_be_bytes([0, a, b, c]);
         let (id, ends) = (u32::from_be_bytes(stream), flags & END_STREAM != 0);
         match kind {
             DATA => self.sends(id, ends, now),
@@ -193,9 +203,7 @@ impl Owed {
 
     fn sends(&mut self, id: u32, ends: bool, now: Tick) {
         let length = i64::from(self.left);
-        if length > 0 {
-            (self.window, self.since) = (self.window - length, now);
-        }
+        (self.window, self.since) = (self.window - length, now);
         if ends {
             self.ended(id);
         } else if let Some(stream) = self.streams.iter_mut().find(|stream| stream.id == id) {

@@ -5,7 +5,6 @@ use super::{Framing, Lie};
 use crate::upstream::framing::Chunked;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::{Method, StatusCode};
-use std::mem::take;
 
 #[derive(Default)]
 pub(super) struct Facts {
@@ -90,7 +89,7 @@ impl Facts {
         let bodyless = matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) || method == Method::HEAD;
         Ok(match self.length {
             _ if bodyless => Framing::Done,
-            _ if self.chunked => Framing::Chunked(Chunked::without(take(&mut self.nominated))),
+            _ if self.chunked => Framing::Chunked(Chunked::without(&mut self.nominated)),
             Some(0) => Framing::Done,
             Some(length) => Framing::Length(length),
             None => Framing::ToEof,
