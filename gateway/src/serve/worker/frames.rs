@@ -89,7 +89,7 @@ impl Frames {
                 bytes = rest;
                 let [_, _, _, kind, _, stream @ ..] = self.head;
                 if matches!(kind, SETTINGS | WINDOW_UPDATE) && self.have > 0 {
-                    owed.told(kind, u32::from_be_bytes(stream), payload, self.left == 0, clock.now());
+                    owed.told(kind, stream_id(stream), payload, self.left == 0, clock.now());
                 }
                 if self.left > 0 {
                     break;
@@ -133,9 +133,9 @@ impl Frames {
         }
         let asks = match kind {
             DATA | CONTINUATION => true,
-            HEADERS => self.opens(u32::from_be_bytes(*stream), clock, owed) || take(&mut self.untrailed, 1),
+            HEADERS => self.opens(stream_id(*stream), clock, owed) || take(&mut self.untrailed, 1),
             RST_STREAM => {
-                owed.ended(u32::from_be_bytes(*stream));
+                owed.ended(stream_id(*stream));
                 false
             }
             WINDOW_UPDATE => take(&mut self.written, WRITTEN),
@@ -202,6 +202,11 @@ impl Frames {
     pub(super) fn farewell(&mut self, buf: &mut ReadBuf<'_>) {
         self.farewell.give(buf);
     }
+}
+
+/// The stream of a frame; its first bit says nothing (RFC 9113, section 4.1).
+pub(super) fn stream_id(bytes: [u8; 4]) -> u32 {
+    u32::from_be_bytes(bytes) & 0x7fff_ffff
 }
 
 /// Takes `n` from what there is, if it is there.
@@ -300,5 +305,17 @@ mod tests {
         }
         assert!(passes(0, &opened.repeat(10)), "ten are borne");
         assert!(!passes(0, &opened));
+    }
+
+    #[test]
+    fn the_first_bit_of_a_streams_number_says_nothing() {
+        let clock = Clock::new();
+        let (mut frames, mut owed) = (Frames::new(1, 1000, clock.now()), Owed::default());
+        let mut reset = frame(RST_STREAM, 0, 4);
+        reset[5] = 0x80;
+        for (bytes, open) in [(preface(), 0), (frame(HEADERS, END_HEADERS, 3), 1), (reset, 0)] {
+            assert_eq!(frames.pass(&bytes, &clock, &mut owed), None);
+            assert_eq!(owed.weight(), open);
+        }
     }
 }
