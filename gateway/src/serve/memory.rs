@@ -115,4 +115,13 @@ mod tests {
             assert!(worst.bytes() <= 512 << 20, "{worst}");
         }
     }
+
+    #[test]
+    fn the_readme_says_how_much_it_is() {
+        let shipped = include_str!("../../../deploy/compose/settings/gateway.toml");
+        let shipped = WorstCase::of(&Settings::parse(shipped, Path::new("gateway.toml")).unwrap(), 2);
+        let mib = |worst: WorstCase| worst.bytes().div_ceil(1 << 20);
+        let said = format!("{} MiB by default and {} MiB in `deploy/`, with two workers", mib(worst("")), mib(shipped));
+        assert!(include_str!("../../../README.md").contains(&said), "{said}");
+    }
 }

@@ -39,3 +39,30 @@ fn what_the_shipped_file_shows_as_a_comment_can_be_written() {
     assert_eq!(settings.tls.client_auth, ClientAuth::Required("/etc/gw/client-ca.pem".into()));
     assert_eq!(settings.upstream.metrics.unwrap().path, "/metrics");
 }
+
+/// What a row of README's table says: the section, and its members.
+fn row(line: &str) -> Option<(&str, Vec<&str>)> {
+    let [section, _, members] = line.strip_prefix('|')?.strip_suffix('|')?.split('|').collect::<Vec<_>>()[..] else {
+        return None;
+    };
+    let section = section.trim().trim_matches('`').trim_start_matches('[').trim_end_matches(']');
+    Some((section, members.split_whitespace().map(|member| member.trim_matches('`')).collect()))
+}
+
+#[test]
+fn the_readme_lists_every_member() {
+    let readme = include_str!("../../../../../README.md");
+    let table = readme.split("| `gateway.toml` | about | members |").nth(1).unwrap().split("\n\n").next().unwrap();
+    let rows: Vec<_> = table.lines().filter_map(row).filter(|(section, _)| !section.starts_with("---")).collect();
+    for (section, members) in written::MEMBERS {
+        let (_, listed) = rows.iter().find(|(listed, _)| listed == section).unwrap_or_else(|| panic!("[{section}]"));
+        let sorted = |mut names: Vec<&str>| {
+            names.sort_unstable();
+            names.join(" ")
+        };
+        // of the members that stand in no section, the sections have rows of their own
+        let alone = |name: &&str| !section.is_empty() || written::MEMBERS.iter().all(|(table, _)| table != name);
+        assert_eq!(sorted(listed.clone()), sorted(members.iter().copied().filter(alone).collect()), "[{section}]");
+    }
+    assert_eq!(rows.len(), written::MEMBERS.len());
+}
