@@ -276,3 +276,6 @@ impl http_body::Body for ReplyBody {
         exact.map_or_else(SizeHint::default, SizeHint::with_exact)
     }
 }
+
+#[cfg(test)]
+mod model;

@@ -115,3 +115,6 @@ impl Patience {
         verdict
     }
 }
+
+#[cfg(test)]
+mod model;
