@@ -1,3 +1,5 @@
+mod model;
+
 use super::*;
 use crate::serve::tls::provider;
 use aws_lc_rs::aead::{AES_128_GCM, Aad, LessSafeKey, UnboundKey};
