@@ -205,8 +205,7 @@ async fn idle_connections_are_given_up_first() {
     let gateway = Gateway::before(&origin).settings(settings).start().await;
     let mut client = gateway.http1().await;
     client.open(&Ask::get("/")).await;
-    let mut exchange = origin.next().await;
-    exchange.send(ok("1")).await;
+    let mut exchange = origin.answers(ok("1")).await;
     client.reply().await.with(200);
     exchange.closed().await;
     client.open(&Ask::get("/")).await;

@@ -36,8 +36,7 @@ async fn in_the_middle_of_its_body() {
             ] {
                 let mut client = gateway.client(protocol).await;
                 let mut incoming = client.open(&Ask::ping().key(&gateway.key().secret)).await;
-                let mut exchange = origin.whole().await;
-                exchange.send(head).await;
+                let mut exchange = origin.answers(head).await;
                 assert_eq!(incoming.head().await.0, 200);
                 exchange.send(part).await;
                 assert_eq!(incoming.exactly(9).await, b"data: 1\n\n");
@@ -71,8 +70,7 @@ async fn before_it_has_answered_is_502_and_not_asked_again() {
     // a call may have been carried out: each came once
     let mut client = gateway.client(Protocol::Http1).await;
     let incoming = client.open(&Ask::ping().key(&gateway.key().secret)).await;
-    let mut exchange = origin.whole().await;
-    exchange.send(ok("{}")).await;
+    let _exchange = origin.answers(ok("{}")).await;
     incoming.reply().await.with(200);
     assert_eq!(origin.requests().len(), count + 1);
 }

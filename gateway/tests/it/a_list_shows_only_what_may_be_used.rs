@@ -164,8 +164,7 @@ async fn in_an_event_stream_however_it_is_cut() {
             for size in [1, 2, 7, 61, text.len()] {
                 let mut client = gateway.client(protocol).await;
                 let mut incoming = client.open(&ask.clone().key(&mine.secret).field("te", "trailers")).await;
-                let mut exchange = origin.whole().await;
-                exchange.send("HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n").await;
+                let mut exchange = origin.answers("HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n").await;
                 exchange.send("trailer: x-sum\r\ntransfer-encoding: chunked\r\n\r\n").await;
                 let (status, _) = incoming.head().await;
                 assert_eq!(status, 200);

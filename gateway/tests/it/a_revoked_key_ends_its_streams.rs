@@ -5,19 +5,13 @@
 
 use crate::harness::client::Stream;
 use crate::harness::client::uploads::{Uploads, nothing_passed_for_whole};
+use crate::harness::fields::Fields;
 use crate::harness::limits::raise_file_limit;
 use crate::harness::origin::{Exchange, ok};
 use crate::harness::{Ask, Gateway, Http1, Http2, Key, Origin, Piece, Protocol, eventually, within};
 use rustix::process::Signal;
 use serde_json::json;
 use std::cell::Cell;
-
-/// Begins an event stream in answer to the next request.
-async fn begin(origin: &Origin) -> Exchange {
-    let mut exchange = origin.whole().await;
-    exchange.stream().await;
-    exchange
-}
 
 #[tokio::test]
 async fn cleanly_between_events_and_visibly_elsewhere() {
@@ -87,9 +81,8 @@ async fn at_the_first_boundary_if_it_comes_in_time() {
         let gateway = Gateway::before(&origin).start().await;
         let mut client = gateway.client(protocol).await;
         let mut incoming = client.open(&Ask::ping().key(&gateway.key().secret)).await;
-        let mut exchange = begin(&origin).await;
+        let mut exchange = origin.streams(incoming.head()).await;
         exchange.chunk("data: 1").await;
-        incoming.head().await;
         incoming.exactly(7).await;
         let from = gateway.log.len();
         gateway.command(&["keys", "revoke", &gateway.key().id]);
@@ -123,8 +116,7 @@ async fn with_401_where_no_reply_has_begun() {
         for (number, client) in clients.iter_mut().enumerate() {
             let key = if number < 3 { &key } else { &other };
             let incoming = client.open(&list.clone().key(&key.secret)).await;
-            let mut exchange = origin.whole().await;
-            exchange.send(NOTHING_YET.get(number).unwrap_or(&"")).await;
+            let exchange = origin.answers(NOTHING_YET.get(number).unwrap_or(&"")).await;
             calls.push((incoming, exchange));
         }
         let (kept, mut keeps) = calls.pop().unwrap();
@@ -169,6 +161,13 @@ enum Reader {
 }
 
 impl Reader {
+    async fn head(&mut self) -> (u16, Fields) {
+        match self {
+            Reader::One(client) => client.head().await,
+            Reader::Two(stream) => stream.head().await,
+        }
+    }
+
     async fn piece(&mut self) -> Piece {
         match self {
             Reader::One(client) => client.piece().await,
@@ -193,11 +192,7 @@ async fn open(gateway: &Gateway, origin: &Origin, key: &Key, count: usize) -> (V
             }
             Reader::Two(connections.last_mut().unwrap().open(&ask).await)
         };
-        let mut exchange = begin(origin).await;
-        match &mut reader {
-            Reader::One(client) => drop(client.head().await),
-            Reader::Two(stream) => drop(stream.head().await),
-        }
+        let mut exchange = origin.streams(reader.head()).await;
         let event = format!("data: {} {number}\n\n", key.id);
         exchange.chunk(&event).await;
         assert_eq!(reader.piece().await, Piece::Data(event.into_bytes()));
@@ -241,11 +236,9 @@ async fn although_the_client_does_not_read() {
         let gateway = setup.settings("[log]\nlevel = \"info\"").start().await;
         let (mut client, mut second) = (gateway.client(protocol).await, gateway.http2().await);
         let mut kept = second.open(&Ask::ping().key(&other.secret)).await;
-        let mut keeps = begin(&origin).await;
-        kept.head().await;
+        let mut keeps = origin.streams(kept.head()).await;
         let mut incoming = client.open(&Ask::ping().key(&key.secret)).await;
-        let mut exchange = begin(&origin).await;
-        incoming.head().await;
+        let mut exchange = origin.streams(incoming.head()).await;
         // whole events only, far more of them than lie between the two ends
         let event = format!("data: {}\n\n", "x".repeat(64 * 1024 - 8));
         let chunk = format!("{:x}\r\n{event}\r\n", event.len());
@@ -286,8 +279,7 @@ async fn a_client_that_is_taken_out_is_gone() {
     let gateway = Gateway::before(&origin).client("phone", "tools = \"all\"", &[&key]).start().await;
     let mut client = gateway.http1().await;
     client.open(&Ask::ping().key(&key.secret)).await;
-    let mut exchange = begin(&origin).await;
-    client.head().await;
+    let mut exchange = origin.streams(client.head()).await;
     let keys = gateway.read("keys.toml");
     let from = gateway.log.len();
     gateway.rekey(&keys[..keys.rfind("[[client]]").unwrap()]).await;

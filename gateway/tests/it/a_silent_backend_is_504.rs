@@ -14,8 +14,7 @@ async fn when_its_head_does_not_come() {
         for part in ["", "HTTP/1.1 200 OK\r\n", "HTTP/1.1 103 Early Hints\r\n\r\n"] {
             let mut client = gateway.client(protocol).await;
             let incoming = client.open(&Ask::ping().key(&gateway.key().secret)).await;
-            let mut exchange = origin.whole().await;
-            exchange.send(part).await;
+            let mut exchange = origin.answers(part).await;
             let sentence = incoming.reply().await.refuses(504, -32012, Value::Null);
             assert_eq!(sentence, "The MCP server behind this gateway did not answer in time.");
             exchange.closed().await;

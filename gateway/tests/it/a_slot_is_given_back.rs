@@ -160,8 +160,7 @@ async fn however_its_reply_ends() {
             // the upstream lies
             let mut client = gateway.client(protocol).await;
             let mut incoming = client.open(&ask).await;
-            let mut exchange = origin.whole().await;
-            exchange.send("HTTP/1.1 200 OK\r\ncontent-length: x\r\n\r\n").await;
+            let _exchange = origin.answers("HTTP/1.1 200 OK\r\ncontent-length: x\r\n\r\n").await;
             assert_eq!(incoming.head().await.0, 502);
             drop(client);
             free("the upstream lied").await;

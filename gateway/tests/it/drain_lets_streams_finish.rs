@@ -143,8 +143,7 @@ async fn the_timeout_tells_those_who_wait_for_a_reply() {
     let mut calls = Vec::new();
     for (client, sent) in &mut clients {
         let incoming = client.open(&list).await;
-        let mut exchange = origin.whole().await;
-        exchange.send(*sent).await;
+        let exchange = origin.answers(*sent).await;
         calls.push((incoming, exchange));
     }
     gateway.signal(Signal::TERM);
@@ -241,8 +240,7 @@ async fn the_delay_still_serves_and_a_second_signal_ends_at_once() {
     for protocol in [Protocol::Http1, Protocol::Http2, Protocol::Http1, Protocol::Http2] {
         let mut client = gateway.client(protocol).await;
         let incoming = client.open(&ask).await;
-        let mut exchange = origin.whole().await;
-        exchange.send(ok("{}")).await;
+        let _exchange = origin.answers(ok("{}")).await;
         incoming.reply().await.with(200);
     }
     gateway.signal(Signal::TERM);

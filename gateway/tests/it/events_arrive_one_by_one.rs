@@ -10,6 +10,12 @@ fn event(n: usize) -> String {
     format!("id: {n}\r\nevent: message\ndata: {{\"n\":{n},\"text\":\"Grüße\"}}\n\n")
 }
 
+async fn stage() -> (Origin, Gateway) {
+    let origin = Origin::start().await;
+    let gateway = Gateway::before(&origin).start().await;
+    (origin, gateway)
+}
+
 fn asks(gateway: &Gateway) -> [Ask; 2] {
     let stream = Ask::get("/mcp").field("accept", "text/event-stream");
     [Ask::ping(), stream].map(|ask| ask.key(&gateway.key().secret).field("te", "trailers"))
@@ -17,8 +23,7 @@ fn asks(gateway: &Gateway) -> [Ask; 2] {
 
 #[tokio::test]
 async fn the_next_is_sent_when_the_last_is_there() {
-    let origin = Origin::start().await;
-    let gateway = Gateway::before(&origin).start().await;
+    let (origin, gateway) = stage().await;
     for protocol in Protocol::BOTH {
         for ask in asks(&gateway) {
             let mut client = gateway.client(protocol).await;
@@ -42,8 +47,7 @@ async fn the_next_is_sent_when_the_last_is_there() {
 
 #[tokio::test]
 async fn bytes_are_not_held_until_an_event_is_whole() {
-    let origin = Origin::start().await;
-    let gateway = Gateway::before(&origin).start().await;
+    let (origin, gateway) = stage().await;
     for protocol in Protocol::BOTH {
         let mut client = gateway.client(protocol).await;
         let mut incoming = client.open(&asks(&gateway)[1]).await;
@@ -62,8 +66,7 @@ async fn bytes_are_not_held_until_an_event_is_whole() {
 
 #[tokio::test]
 async fn a_stream_without_chunks_ends_with_its_connection() {
-    let origin = Origin::start().await;
-    let gateway = Gateway::before(&origin).start().await;
+    let (origin, gateway) = stage().await;
     for protocol in Protocol::BOTH {
         let mut client = gateway.client(protocol).await;
         let mut incoming = client.open(&asks(&gateway)[1]).await;
@@ -81,8 +84,7 @@ async fn a_stream_without_chunks_ends_with_its_connection() {
 
 #[tokio::test]
 async fn trailers_come_after_the_last_event() {
-    let origin = Origin::start().await;
-    let gateway = Gateway::before(&origin).start().await;
+    let (origin, gateway) = stage().await;
     for protocol in Protocol::BOTH {
         let mut client = gateway.client(protocol).await;
         let mut incoming = client.open(&asks(&gateway)[1]).await;

@@ -179,8 +179,7 @@ async fn a_connection_that_speaks_unasked_is_given_up() {
     let gateway = Gateway::before(&origin).settings(settings).start().await;
     let mut client = gateway.http1().await;
     client.open(&Ask::get("/")).await;
-    let mut exchange = origin.next().await;
-    exchange.send(ok("\"first\"")).await;
+    let mut exchange = origin.answers(ok("\"first\"")).await;
     assert_eq!(client.reply().await.with(200).json(), "first");
     exchange.send("HTTP/1.1 408 Request Timeout\r\ncontent-length: 6\r\nconnection: close\r\n\r\nstolen").await;
     client.open(&Ask::get("/")).await;

@@ -71,8 +71,7 @@ async fn nothing_is_put_into(head: &str, data: &str) {
     let (origin, gateway) = started("100ms").await;
     let (mut client, mut other) = (gateway.http1().await, gateway.http1().await);
     client.open(&Ask::ping().key(&gateway.key().secret)).await;
-    let mut exchange = origin.whole().await;
-    exchange.send(format!("HTTP/1.1 200 OK\r\n{head}\r\n\r\n")).await;
+    let mut exchange = origin.answers(format!("HTTP/1.1 200 OK\r\n{head}\r\n\r\n")).await;
     client.head().await;
     other.open(&Ask::ping().key(&gateway.key().secret)).await;
     let _second = origin.streams(other.head()).await;

@@ -182,8 +182,7 @@ async fn new_requests_wait_for_it_and_what_runs_goes_on() {
     let lines = read(reader);
     let answer = async {
         loop {
-            let mut exchange = origin.whole().await;
-            exchange.send(ok("{}")).await;
+            let _exchange = origin.answers(ok("{}")).await;
         }
     };
     let answered = async {
@@ -198,21 +197,13 @@ async fn new_requests_wait_for_it_and_what_runs_goes_on() {
     drop(lines);
 }
 
-/// They keep what they ask in memory: without a bound a client could have any number of them wait.
-#[tokio::test]
-async fn no_more_of_them_than_may_be_under_way() {
-    let origin = Origin::answering(|_| ok("{}")).await;
-    let (gateway, reader) = stuck(&origin, "block", "[limits]\nmax_in_flight = 3").await;
-    let ask = Ask::ping().key(&gateway.key().secret);
-    let under_way = async |count: f64| {
-        let counted = async || (gateway.metric("gateway_in_flight").await? == count).then_some(());
-        eventually(&format!("{count} requests are under way"), counted).await;
-    };
+/// Asks until the queue is full, and leaves.
+async fn fill(gateway: &Gateway, ask: &Ask) {
     let mut filling = gateway.http1().await;
     let full = async || (gateway.metric("gateway_audit_queue_bytes").await? > QUEUE).then_some(());
     let fill = async {
         loop {
-            filling.ask(&ask).await.with(200);
+            filling.ask(ask).await.with(200);
         }
     };
     tokio::select! {
@@ -220,14 +211,28 @@ async fn no_more_of_them_than_may_be_under_way() {
         () = eventually("the queue is full", full) => {}
     }
     filling.hang_up();
-    under_way(0.0).await;
+    under_way(gateway, 0.0).await;
+}
+
+async fn under_way(gateway: &Gateway, count: f64) {
+    let counted = async || (gateway.metric("gateway_in_flight").await? == count).then_some(());
+    eventually(&format!("{count} requests are under way"), counted).await;
+}
+
+/// They keep what they ask in memory: without a bound a client could have any number of them wait.
+#[tokio::test]
+async fn no_more_of_them_than_may_be_under_way() {
+    let origin = Origin::answering(|_| ok("{}")).await;
+    let (gateway, reader) = stuck(&origin, "block", "[limits]\nmax_in_flight = 3").await;
+    let ask = Ask::ping().key(&gateway.key().secret);
+    fill(&gateway, &ask).await;
     let asked = origin.requests().len();
     let mut one = gateway.http2().await;
     let mut waiting = Vec::new();
     for _ in 0..3 {
         waiting.push(one.open(&ask).await);
     }
-    under_way(3.0).await;
+    under_way(&gateway, 3.0).await;
     for protocol in Protocol::BOTH {
         let reply = gateway.client(protocol).await.ask(&ask).await;
         reply.refuses(503, -32011, Value::Null);
@@ -241,7 +246,7 @@ async fn no_more_of_them_than_may_be_under_way() {
     for reply in &mut waiting {
         assert_eq!(reply.head().await.0, 200, "it had its seat all the time");
     }
-    under_way(0.0).await;
+    under_way(&gateway, 0.0).await;
     drop(lines);
 }
 
@@ -251,28 +256,12 @@ async fn and_a_drain_ends_those_that_wait_for_it() {
     let origin = Origin::answering(|_| ok("{}")).await;
     let (mut gateway, reader) = stuck(&origin, "block", "[drain]\ntimeout = \"100ms\"").await;
     let ask = Ask::ping().key(&gateway.key().secret);
-    let mut filling = gateway.http1().await;
-    let full = async || (gateway.metric("gateway_audit_queue_bytes").await? > QUEUE).then_some(());
-    let fill = async {
-        loop {
-            filling.ask(&ask).await.with(200);
-        }
-    };
-    tokio::select! {
-        () = fill => {}
-        () = eventually("the queue is full", full) => {}
-    }
-    filling.hang_up();
-    let under_way = async |count: f64| {
-        let counted = async || (gateway.metric("gateway_in_flight").await? == count).then_some(());
-        eventually(&format!("{count} requests are under way"), counted).await;
-    };
-    under_way(0.0).await;
+    fill(&gateway, &ask).await;
     let asked = origin.requests().len();
     let (mut one, mut two) = (gateway.http1().await, gateway.http2().await);
     one.open(&ask).await;
     let waiting = two.open(&ask).await;
-    under_way(2.0).await;
+    under_way(&gateway, 2.0).await;
     gateway.signal(Signal::TERM);
     for reply in [one.reply().await, Incoming::Two(waiting).reply().await] {
         reply.refuses(503, -32011, Value::Null);

@@ -259,8 +259,7 @@ async fn calls(gateway: &Gateway, origin: &Origin) {
         let message = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params});
         let ask = Ask::message(&message).key(&gateway.key().secret).field("x-forwarded-for", "192.0.2.7");
         client.open(&ask).await;
-        let mut exchange = origin.whole().await;
-        exchange.send(ok("{}")).await;
+        let exchange = origin.answers(ok("{}")).await;
         client.reply().await.with(200);
         exchange.done();
     }

@@ -1,32 +1,23 @@
 //! The gateway as its users run it: the built binary, files in a directory of its own, a certificate, signals.
 
+mod connections;
+
 use super::audit;
 use super::certificates::Certificates;
-use super::client::{Client, Http1, Http2, Protocol, Raw2};
-use super::deadline::within;
 use super::key::Key;
 use super::log::Log;
 use super::manager::ServiceManager;
 use super::secrets;
 use super::setup::{Setup, Upstream};
-use super::{Ask, Reply};
 use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, prlimit};
-use rustls::pki_types::ServerName;
-use rustls::version::{TLS12, TLS13};
-use rustls::{ClientConfig, SupportedProtocolVersion};
 use serde_json::Value;
-use std::io;
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
 use std::thread::JoinHandle;
 use tempfile::TempDir;
-use tokio::net::TcpStream;
-use tokio_rustls::TlsConnector;
-use tokio_rustls::client::TlsStream;
 
 /// A running gateway. When it is dropped, it is killed, and the test fails if it has printed a secret, a panic, or
 /// anything that is no line of its log or audit.
@@ -202,72 +193,9 @@ impl Gateway {
         status.code().unwrap_or_else(|| panic!("ended by a signal: {status}"))
     }
 
-    /// A TLS connection from a client that offers `protocols` over `versions`.
-    pub(crate) async fn tls(
-        &self,
-        protocols: &[&str],
-        versions: &[&'static SupportedProtocolVersion],
-    ) -> io::Result<TlsStream<TcpStream>> {
-        let socket = TcpStream::connect(self.public).await?;
-        handshake(socket, Certificates::get().client(protocols, versions)).await
-    }
-
-    /// A TLS connection over a socket that is connected already.
-    pub(crate) async fn tls_over(&self, socket: TcpStream, protocol: Protocol) -> io::Result<TlsStream<TcpStream>> {
-        handshake(socket, Certificates::get().client(&[protocol.name()], &[&TLS13, &TLS12])).await
-    }
-
-    /// A TLS connection from a client that trusts the authority of `certificates`.
-    pub(crate) async fn tls_trusting(
-        &self,
-        certificates: &Certificates,
-        protocol: Protocol,
-    ) -> io::Result<TlsStream<TcpStream>> {
-        let socket = TcpStream::connect(self.public).await?;
-        handshake(socket, certificates.client(&[protocol.name()], &[&TLS13])).await
-    }
-
-    /// A TLS connection from a client that is set up like this.
-    pub(crate) async fn tls_as(&self, config: impl Into<Arc<ClientConfig>>) -> io::Result<TlsStream<TcpStream>> {
-        handshake(TcpStream::connect(self.public).await?, config).await
-    }
-
-    pub(crate) async fn http1(&self) -> Http1 {
-        let io = self.tls(&["http/1.1"], &[&TLS13, &TLS12]).await.expect("a TLS connection");
-        Http1::new(io, self.authority())
-    }
-
-    pub(crate) async fn http2(&self) -> Http2 {
-        let io = self.tls(&["h2"], &[&TLS13, &TLS12]).await.expect("a TLS connection");
-        Http2::new(io, self.authority()).await
-    }
-
-    /// A connection over h2 on which a test writes the frames.
-    pub(crate) async fn raw2(&self) -> Raw2 {
-        Raw2::new(self.tls(&["h2"], &[&TLS13, &TLS12]).await.expect("a TLS connection")).await
-    }
-
     /// How often somebody ran into a limit.
     pub(crate) async fn hits(&self, limit: &str) -> f64 {
         self.metric(&format!("gateway_limit_hits_total{{limit=\"{limit}\"}}")).await.expect("a limit")
-    }
-
-    /// A connection over `protocol`.
-    pub(crate) async fn client(&self, protocol: Protocol) -> Client {
-        match protocol {
-            Protocol::Http1 => Client::One(self.http1().await),
-            Protocol::Http2 => Client::Two(self.http2().await),
-        }
-    }
-
-    /// A connection without TLS: to the admin listener or the plaintext one.
-    pub(crate) async fn plain(&self, address: SocketAddr) -> Http1 {
-        Http1::new(TcpStream::connect(address).await.expect("a connection"), address.to_string())
-    }
-
-    /// Asks the admin listener, on a connection of its own.
-    pub(crate) async fn admin(&self, target: &str) -> Reply {
-        self.plain(self.admin).await.ask(&Ask::get(target)).await
     }
 
     /// The value of a metric: a name, with its labels as the text format has them.
@@ -309,10 +237,4 @@ impl Drop for Gateway {
             audit::line(line);
         }
     }
-}
-
-async fn handshake(socket: TcpStream, config: impl Into<Arc<ClientConfig>>) -> io::Result<TlsStream<TcpStream>> {
-    socket.set_nodelay(true)?;
-    let name = ServerName::try_from("localhost").expect("a name");
-    within("a TLS handshake", TlsConnector::from(config.into()).connect(name, socket)).await
 }

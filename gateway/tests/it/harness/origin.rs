@@ -117,6 +117,13 @@ impl Origin {
         exchange
     }
 
+    /// The next request, as soon as all of it is there, with these bytes for an answer.
+    pub(crate) async fn answers(&self, bytes: impl AsRef<[u8]>) -> Exchange {
+        let mut exchange = self.whole().await;
+        exchange.send(bytes).await;
+        exchange
+    }
+
     /// The next request, as soon as all of it is there, with an event stream begun whose `head` has come to its client.
     pub(crate) async fn streams(&self, head: impl Future<Output = (u16, Fields)>) -> Exchange {
         let mut exchange = self.whole().await;
