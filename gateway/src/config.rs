@@ -4,6 +4,7 @@
 //! Every error names file, line and column, says what is wrong and what to do, and never quotes the line.
 
 pub mod error;
+mod fingerprint;
 pub mod keys_edit;
 pub mod keys_file;
 pub mod moment;
@@ -12,4 +13,5 @@ pub mod session_secret;
 pub mod settings;
 
 pub use error::ConfigError;
+pub use fingerprint::Fingerprint;
 pub use settings::Settings;

@@ -88,7 +88,7 @@ struct Shared {
 /// With `sandboxed` the process gives up what it needs no more once its sockets are bound.
 pub fn run(config: &Path, sandboxed: bool) -> Result<(), ServeError> {
     let inherited = Inherited::take()?;
-    let settings = Settings::read(config)?;
+    let (settings, fingerprint) = Settings::read_known(config)?;
     let logging = Logging::start(&settings.log); // ends last
     let reload = Reload::of(&settings);
     let terms = terms(&settings)?;
@@ -108,7 +108,7 @@ pub fn run(config: &Path, sandboxed: bool) -> Result<(), ServeError> {
     let journal = Journal::open(&settings.audit, &fault)?;
     let shared = Arc::new(share(&settings, terms, access, (journal, logging.loss(), fault), connector)?);
     announce(&settings, &listeners, workers, &shared);
-    shared.journal.started(config);
+    shared.journal.started((config, fingerprint));
     let ended = runtime.block_on(live(&settings, shared.clone(), listeners, reload, signals));
     runtime.shutdown_background(); // a look at a file, or a worker that was told to end at once, is not waited for
     shared.journal.stopped();

@@ -6,7 +6,7 @@ mod roles;
 mod rows;
 
 use super::error::ConfigError;
-use super::reader;
+use super::{Fingerprint, reader};
 use crate::access::policy::Role;
 use crate::access::{ClientRow, KeyId};
 use std::path::Path;
@@ -19,7 +19,16 @@ use std::time::SystemTime;
 /// A file that cannot be read, the first thing in it that is not as it should be (one bad row refuses the file), and a
 /// file that names no client.
 pub fn read(file: &Path) -> Result<Vec<ClientRow>, ConfigError> {
-    Ok(read_all(file)?.clients)
+    Ok(read_known(file)?.0)
+}
+
+/// Reads a keys file, and tells which contents of it.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_known(file: &Path) -> Result<(Vec<ClientRow>, Fingerprint), ConfigError> {
+    let text = text_of(file)?;
+    Ok((parse(&text, file)?, Fingerprint::of(text.as_bytes())))
 }
 
 /// Reads a keys file with what it says for people.
@@ -27,11 +36,15 @@ pub fn read(file: &Path) -> Result<Vec<ClientRow>, ConfigError> {
 /// # Errors
 /// As [`read`].
 pub fn read_all(file: &Path) -> Result<Written, ConfigError> {
+    peopled(Written::parse(&text_of(file)?, file)?, file)
+}
+
+fn text_of(file: &Path) -> Result<String, ConfigError> {
     if let Ok(false) = file.try_exists() {
         let why = "there is no such file; `gateway keys new CLIENT --tools all` makes it, with a client and its key";
         return Err(ConfigError::of_file(file, why));
     }
-    peopled(Written::read(file)?, file)
+    reader::text_of(file)
 }
 
 /// Reads the text of the keys file `file`.

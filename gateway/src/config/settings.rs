@@ -8,7 +8,7 @@ pub(crate) use levels::levels;
 pub use names::host as host_name;
 
 use super::error::ConfigError;
-use super::reader;
+use super::{Fingerprint, reader};
 use crate::access::{Network, PerSource, Rate};
 use crate::upstream::Address;
 use rustls::ProtocolVersion;
@@ -52,7 +52,16 @@ impl Settings {
     /// # Errors
     /// A file that cannot be read, and the first thing in it that is not as it should be.
     pub fn read(file: &Path) -> Result<Self, ConfigError> {
-        Self::parse(&reader::text_of(file)?, file)
+        Ok(Self::read_known(file)?.0)
+    }
+
+    /// Reads a settings file, and tells which contents of it.
+    ///
+    /// # Errors
+    /// As [`Settings::read`].
+    pub fn read_known(file: &Path) -> Result<(Self, Fingerprint), ConfigError> {
+        let text = reader::text_of(file)?;
+        Ok((Self::parse(&text, file)?, Fingerprint::of(text.as_bytes())))
     }
 
     /// Reads the text of the settings file `file`; relative paths in it are relative to its directory. Empty text gives

@@ -4,17 +4,19 @@ use super::ServeError;
 use super::fault::Fault;
 use super::reload::Changes;
 use crate::access::{Client, Key, LeaseEnd};
-use crate::config::moment;
 use crate::config::settings::{Audit as AuditSettings, AuditOutput, Overflow};
+use crate::config::{Fingerprint, moment};
 use crate::record::audit::{Audit, Field, FilePlan, Line, Pen, Plan, State};
 use crate::serve::tls::Identity;
-use aws_lc_rs::digest::{SHA256, digest};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 /// How long what is left may take to be written when the process ends.
 const FAREWELL: Duration = Duration::from_secs(2);
+
+/// A file that was read, and which contents of it: the file may have others by now.
+type Read<'a> = (&'a Path, Fingerprint);
 
 /// The audit, if there is one.
 pub(super) struct Journal(Option<Audit>);
@@ -55,8 +57,8 @@ impl Journal {
         self.0.as_ref().map_or_else(Arc::default, Audit::state)
     }
 
-    /// The process runs with the settings in `file`.
-    pub(super) fn started(&self, file: &Path) {
+    /// The process runs with the settings of this file.
+    pub(super) fn started(&self, file: Read<'_>) {
         let Some(audit) = &self.0 else { return };
         audit.note("started", |line| {
             read(line, file);
@@ -65,7 +67,7 @@ impl Journal {
     }
 
     /// A new keys file is in use.
-    pub(super) fn keys_changed(&self, file: &Path, changes: &Changes) {
+    pub(super) fn keys_changed(&self, file: Read<'_>, changes: &Changes) {
         let Some(audit) = &self.0 else { return };
         audit.note("keys_changed", |line| {
             read(line, file);
@@ -98,7 +100,7 @@ impl Journal {
     }
 
     /// Other authorities of the clients' certificates are in use.
-    pub(super) fn authorities_changed(&self, file: &Path) {
+    pub(super) fn authorities_changed(&self, file: Read<'_>) {
         let Some(audit) = &self.0 else { return };
         audit.note("authorities_changed", |line| {
             read(line, file);
@@ -129,11 +131,7 @@ impl Journal {
     }
 }
 
-/// The file that was read, and what is in it.
-fn read(line: &mut Line<'_>, file: &Path) {
+fn read(line: &mut Line<'_>, (file, fingerprint): Read<'_>) {
     line.text(Field::File, &file.to_string_lossy());
-    if let Ok(contents) = std::fs::read(file) {
-        let digest = digest(&SHA256, &contents);
-        line.text(Field::Sha256, &digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect::<String>());
-    }
+    line.word(Field::Sha256, &fingerprint.to_string());
 }

@@ -8,7 +8,7 @@
 mod changes;
 mod watched;
 
-use super::tls::Clients;
+use super::tls::{Clients, TlsError};
 use super::{ServeError, Shared, certificate, identity, origins};
 use crate::access::Access;
 use crate::config::settings::Settings;
@@ -107,9 +107,9 @@ impl Reload {
 
     fn look_at_keys(&mut self, shared: &Shared, asked: bool) {
         let file = &self.settings.keys_file;
-        match self.keys.look(asked, || keys_file::read(file)) {
+        match self.keys.look(asked, || keys_file::read_known(file)) {
             Attempt::None => {}
-            Attempt::Loaded(rows) => {
+            Attempt::Loaded((rows, fingerprint)) => {
                 let now = SystemTime::now();
                 let turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
                 let before = shared.live.load_full();
@@ -122,7 +122,7 @@ impl Reload {
                 replace(shared, access);
                 drop(turn);
                 shared.metrics.reloaded(ReloadedFile::Keys, Some(now));
-                shared.journal.keys_changed(file, &changes);
+                shared.journal.keys_changed((file, fingerprint), &changes);
                 changes.log(file);
             }
             Attempt::Failed { error, news } => {
@@ -172,13 +172,19 @@ impl Reload {
     /// Whoever is connected stays so; whoever connects is asked for a certificate of the new authorities.
     fn look_at_authorities(&mut self, shared: &Shared, asked: bool) {
         let auth = &self.settings.tls.client_auth;
-        match self.authorities.look(asked, || shared.tls.load().with_clients(Clients::load(auth)?)) {
+        let load = || {
+            let clients = Clients::load(auth)?;
+            let fingerprint = clients.fingerprint;
+            Ok::<_, TlsError>((shared.tls.load().with_clients(clients)?, fingerprint))
+        };
+        match self.authorities.look(asked, load) {
             Attempt::None => {}
-            Attempt::Loaded(terms) => {
+            Attempt::Loaded((terms, fingerprint)) => {
                 shared.tls.store(Arc::new(terms));
                 shared.metrics.reloaded(ReloadedFile::ClientCa, Some(SystemTime::now()));
-                let file = auth.file().unwrap_or(Path::new(""));
-                shared.journal.authorities_changed(file);
+                if let Some(read) = auth.file().zip(fingerprint) {
+                    shared.journal.authorities_changed(read);
+                }
                 info!("reloaded the clients' authorities");
             }
             Attempt::Failed { error, news } => {

@@ -8,6 +8,7 @@ use crate::harness::certificates::Certificates;
 use crate::harness::origin::ok;
 use crate::harness::setup::CLIENT;
 use crate::harness::{Ask, Gateway, Key, Origin, Piece, Protocol, audit, eventually};
+use gateway::config::Fingerprint;
 use gateway::record::audit::Field;
 use rustix::process::Signal;
 use serde_json::{Value, json};
@@ -228,7 +229,7 @@ async fn every_field_and_every_change() {
     gateway.restart().await;
     calls(&gateway, &origin).await;
     let key = Key::new();
-    changes(&gateway, &origin, &key).await;
+    let read = changes(&gateway, &origin, &key).await;
     gateway.signal(Signal::TERM);
     assert_eq!(gateway.exited().await, 0);
 
@@ -242,7 +243,9 @@ async fn every_field_and_every_change() {
     let _ = ["started", "request", "stream_start", "certificate_refused", "certificate_changed"].map(of);
     let changed = of("keys_changed");
     assert_eq!((&changed["clients_added"], &changed["keys_added"]), (&json!(["late"]), &json!([key.id])));
-    assert_eq!((&changed["clients_removed"], changed["sha256"].as_str().unwrap().len()), (&json!([]), 64));
+    assert_eq!((&changed["clients_removed"], changed["sha256"].as_str()), (&json!([]), Some(&*read)));
+    let settings = Fingerprint::of(gateway.read("gateway.toml").as_bytes()).to_string();
+    assert_eq!(of("started")["sha256"].as_str(), Some(&*settings));
     assert_eq!((&of("key_ended")["key_id"], &of("key_ended")["reason"]), (&json!(key.id), &json!("removed")));
     assert_eq!((&of("stream_end")["end"], &of("stream_end")["reason"]), (&json!("lease_ended"), &json!("removed")));
     assert!(of("keys_refused")["error"].as_str().unwrap().contains("keys.toml:"));
@@ -265,10 +268,12 @@ async fn calls(gateway: &Gateway, origin: &Origin) {
     }
 }
 
-/// A client comes, opens a stream and goes; files that cannot be used; another certificate.
-async fn changes(gateway: &Gateway, origin: &Origin, key: &Key) {
+/// A client comes, opens a stream and goes; files that cannot be used; another certificate. Gives the fingerprint of the first
+/// file.
+async fn changes(gateway: &Gateway, origin: &Origin, key: &Key) -> String {
     let good = gateway.read("keys.toml");
-    gateway.rekey(format!("{good}\n[[client]]\nid = \"late\"\ntools = \"all\"\n{}", key.row())).await;
+    let with_late = format!("{good}\n[[client]]\nid = \"late\"\ntools = \"all\"\n{}", key.row());
+    gateway.rekey(&with_late).await;
     let mut stream = gateway.http1().await;
     stream.open(&Ask::get("/mcp").key(&key.secret)).await;
     let mut exchange = origin.next().await;
@@ -286,4 +291,5 @@ async fn changes(gateway: &Gateway, origin: &Origin, key: &Key) {
     gateway.log.wait("a warning", from, 1, |line| line["level"] == "WARN").await;
     gateway.replace("server.key", &next.server_key);
     gateway.said("reloaded the certificate", from).await;
+    Fingerprint::of(with_late.as_bytes()).to_string()
 }

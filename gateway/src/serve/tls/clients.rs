@@ -1,6 +1,7 @@
 //! Whose certificates clients show.
 
 use super::{TlsError, contents, moment, provider};
+use crate::config::Fingerprint;
 use crate::config::settings::ClientAuth;
 use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
@@ -19,6 +20,8 @@ pub struct Clients {
     verifier: Arc<dyn ClientCertVerifier>,
     /// When the first of the authorities ends.
     pub not_after: Option<SystemTime>,
+    /// Which contents of the file were read, if there is one.
+    pub fingerprint: Option<Fingerprint>,
 }
 
 impl Clients {
@@ -28,15 +31,19 @@ impl Clients {
     /// A file that cannot be read, and one that holds anything but authorities.
     pub fn load(auth: &ClientAuth) -> Result<Self, TlsError> {
         let (file, required) = match auth {
-            ClientAuth::Off => return Ok(Self { verifier: WebPkiClientVerifier::no_client_auth(), not_after: None }),
+            ClientAuth::Off => {
+                let verifier = WebPkiClientVerifier::no_client_auth();
+                return Ok(Self { verifier, not_after: None, fingerprint: None });
+            }
             ClientAuth::Optional(file) => (file, false),
             ClientAuth::Required(file) => (file, true),
         };
-        let (roots, not_after) = roots(file)?;
+        let text = contents(file)?;
+        let (roots, not_after) = roots(&text, file)?;
         let builder = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::new(provider()));
         let builder = if required { builder } else { builder.allow_unauthenticated() };
         let verifier = builder.build().map_err(|_| TlsError::NoAuthority(file.clone()))?;
-        Ok(Self { verifier, not_after })
+        Ok(Self { verifier, not_after, fingerprint: Some(Fingerprint::of(&text)) })
     }
 
     pub(super) fn verifier(&self) -> Arc<dyn ClientCertVerifier> {
@@ -49,9 +56,8 @@ impl Clients {
     }
 }
 
-fn roots(file: &Path) -> Result<(RootCertStore, Option<SystemTime>), TlsError> {
-    let text = contents(file)?;
-    let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&text).collect();
+fn roots(text: &[u8], file: &Path) -> Result<(RootCertStore, Option<SystemTime>), TlsError> {
+    let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(text).collect();
     let certificates = certificates.map_err(|_| TlsError::Damaged(file.to_owned()))?;
     let (mut roots, mut first) = (RootCertStore::empty(), None::<SystemTime>);
     for (index, certificate) in certificates.into_iter().enumerate() {
