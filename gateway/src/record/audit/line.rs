@@ -63,7 +63,7 @@ impl<'a> Line<'a> {
     /// A list of texts.
     pub fn list<T: AsRef<str>>(&mut self, field: Field, texts: impl IntoIterator<Item = T>) {
         self.0.extend_from_slice(field.key().as_bytes());
-        put_list(self.0, texts);
+        put_list(self.0, texts, usize::MAX);
     }
 
     /// A number.
@@ -113,20 +113,24 @@ pub(in crate::record) fn put_member(out: &mut Vec<u8>, field: Field, text: &str)
     put_text(out, text);
 }
 
-/// A member with a list of any texts, to be kept for [`Line::members`].
+/// A member with a list of any texts, to be kept for [`Line::members`]; with no more of them once it has `most` bytes.
 pub(in crate::record) fn put_members<T: AsRef<str>>(
     out: &mut Vec<u8>,
     field: Field,
     texts: impl IntoIterator<Item = T>,
+    most: usize,
 ) {
     out.extend_from_slice(field.key().as_bytes());
-    put_list(out, texts);
+    put_list(out, texts, most);
 }
 
 /// A member whose value is JSON, if that is a value and not too long.
 pub(in crate::record) fn put_json(out: &mut Vec<u8>, field: Field, json: &[u8], most: usize) {
-    let mut values = serde_json::Deserializer::from_slice(json).into_iter::<serde_json::Value>();
-    let Some(Ok(value)) = values.next() else { return };
+    let mut extent = serde_json::Deserializer::from_slice(json).into_iter::<serde::de::IgnoredAny>();
+    let Some(Ok(_)) = extent.next() else { return };
+    // as values it would take many times its length
+    let json = json.get(..extent.byte_offset()).filter(|json| json.len() <= most.saturating_mul(4));
+    let Some(Ok(value)) = json.map(serde_json::from_slice::<serde_json::Value>) else { return };
     let text = value.to_string();
     if text.len() > most {
         return;
@@ -136,10 +140,13 @@ pub(in crate::record) fn put_json(out: &mut Vec<u8>, field: Field, json: &[u8], 
     text.chars().for_each(|c| put_char(out, c));
 }
 
-fn put_list<T: AsRef<str>>(out: &mut Vec<u8>, texts: impl IntoIterator<Item = T>) {
+fn put_list<T: AsRef<str>>(out: &mut Vec<u8>, texts: impl IntoIterator<Item = T>, most: usize) {
     out.push(b'[');
     let empty = out.len();
     for text in texts {
+        if out.len() - empty > most {
+            break;
+        }
         if out.len() > empty {
             out.push(b',');
         }
@@ -259,6 +266,13 @@ mod tests {
     }
 
     #[test]
+    fn a_list_that_is_long_has_an_end() {
+        let mut out = Vec::new();
+        put_members(&mut out, Field::Arguments, (0..).map(|n| n.to_string()), 20);
+        assert_eq!(String::from_utf8(out).unwrap(), ",\"arguments\":[\"0\",\"1\",\"2\",\"3\",\"4\",\"5\"]");
+    }
+
+    #[test]
     fn values_are_written_only_if_they_are_json() {
         let json = |json: &str| {
             let mut out = Vec::new();
@@ -269,6 +283,8 @@ mod tests {
         assert_eq!(json("{\"a\":\"\u{202e}\\n\u{7f}\"}"), ",\"argument_values\":{\"a\":\"\\u202e\\n\\u007f\"}");
         assert_eq!((json("{\"a\":").as_str(), json(&format!("[{}]", "1,".repeat(30))).as_str()), ("", ""));
         assert_eq!(json(&format!("{{\"a\":\"{}\"}}", "x".repeat(40))), "");
+        let spaced = |spaces| format!("[1,{}2]", " ".repeat(spaces));
+        assert_eq!((&*json(&spaced(100)), &*json(&spaced(200))), (",\"argument_values\":[1,2]", ""));
     }
 
     proptest! {

@@ -14,7 +14,9 @@ use tokio::sync::Notify;
 use tokio::sync::futures::OwnedNotified;
 
 /// So much is handed to the writer at once.
-const BATCH: usize = 32 * 1024;
+pub(super) const BATCH: usize = 32 * 1024;
+/// What is smaller than this takes no room with it: what waits to be written would else weigh many times what it is.
+const SMALL: usize = BATCH / 2;
 /// So long lines wait for others to go with them.
 const PAUSE: Duration = Duration::from_millis(20);
 /// Room for members of a line that wait for the end of their request, in bytes and in number.
@@ -118,10 +120,15 @@ impl Pen {
         if pending.text.is_empty() {
             return;
         }
+        let lines = std::mem::take(&mut pending.lines);
+        if pending.text.len() < SMALL {
+            let text = pending.text.as_slice().to_vec();
+            pending.text.clear();
+            return send(&self.sender, &self.state, Batch { text, lines, back: None });
+        }
         let (back, empty) = &self.empty;
         let room = empty.try_recv().unwrap_or_else(|_| Vec::with_capacity(BATCH + BATCH / 4));
         let text = std::mem::replace(&mut pending.text, room);
-        let lines = std::mem::take(&mut pending.lines);
         send(&self.sender, &self.state, Batch { text, lines, back: Some(back.clone()) });
     }
 }
@@ -154,5 +161,36 @@ impl Future for Room {
             self.written = Box::pin(self.state.room.clone().notified_owned());
         }
         Poll::Ready(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The batches that are handed over when so many lines are written at once.
+    fn batches(lines: usize) -> Vec<Batch> {
+        let (sender, receiver) = mpsc::channel();
+        let pen = Pen::new(sender, Arc::default(), false, false);
+        for _ in 0..lines {
+            pen.write(SystemTime::UNIX_EPOCH, "request", |_| {});
+        }
+        drop(pen);
+        let lines = |message| if let Message::Lines(batch) = message { batch } else { panic!("nobody says stop") };
+        receiver.into_iter().map(lines).collect()
+    }
+
+    /// One line every 20 ms, while nobody reads, is many batches.
+    #[test]
+    fn what_waits_weighs_little_more_than_what_it_is() {
+        for lines in [1, 10, 200, 1000, 10_000] {
+            let batches = batches(lines);
+            let (is, weighs) = batches
+                .iter()
+                .fold((0, 0), |(is, weighs), Batch { text, .. }| (is + text.len(), weighs + text.capacity()));
+            assert!(weighs <= 2 * is, "{lines} lines are {is} bytes and weigh {weighs}");
+            assert_eq!(batches.iter().map(|batch| batch.lines).sum::<u64>(), lines as u64);
+        }
+        assert!(batches(10_000).iter().any(|batch| batch.back.is_some()), "large room is used again");
     }
 }

@@ -1,6 +1,7 @@
 //! The one thread that writes.
 
 use super::file::AuditFile;
+use super::pen::BATCH;
 use super::{Batch, FilePlan, Message, State};
 use std::fs::File;
 use std::io::{self, ErrorKind, Write as _};
@@ -13,6 +14,8 @@ use tracing::{error, info};
 
 /// How long the thread sleeps when nothing comes.
 const LOOK: Duration = Duration::from_millis(500);
+/// Room goes back to where it came from while no more than this waits: what a long wait has made room for is not kept.
+const KEPT: u64 = 8 * BATCH as u64;
 /// How long it waits before it tries again what failed.
 const RETRY: Duration = Duration::from_millis(200);
 
@@ -106,9 +109,9 @@ impl Writer {
         } else {
             self.state.dropped.fetch_add(batch.lines, Relaxed);
         }
-        self.state.queued.fetch_sub(size, Relaxed);
+        let queued = self.state.queued.fetch_sub(size, Relaxed);
         self.state.room.notify_waiters();
-        if let Some(back) = batch.back {
+        if let Some(back) = batch.back.filter(|_| queued <= KEPT) {
             let mut room = batch.text;
             room.clear();
             let _ = back.send(room);

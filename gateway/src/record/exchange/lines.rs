@@ -8,7 +8,7 @@ use crate::record::{End, Outcome};
 use std::time::{Duration, SystemTime};
 use tracing::{Level, debug, enabled};
 
-/// Most names of arguments in a line, and most bytes of their values.
+/// Most names of arguments in a line, and most bytes of these and of their values.
 const ARGUMENTS: (usize, usize) = (32, 4096);
 
 impl Exchange {
@@ -104,7 +104,7 @@ fn describe(call: &Call<'_>, values: bool, out: &mut Vec<u8>) {
         line::put_member(out, field, name);
     }
     if call.method() == Rpc::ToolsCall {
-        line::put_members(out, Field::Arguments, call.argument_names().take(ARGUMENTS.0));
+        line::put_members(out, Field::Arguments, call.argument_names().take(ARGUMENTS.0), ARGUMENTS.1);
         if let Some(arguments) = call.arguments().filter(|_| values) {
             line::put_json(out, Field::ArgumentValues, arguments, ARGUMENTS.1);
         }
