@@ -60,6 +60,9 @@ pub enum BuildError {
     /// Two keys with one digest: nobody could say whose request it was.
     #[error("keys `{0}` and `{1}` have the same digest; a secret belongs to one key")]
     DigestTwice(KeyId, KeyId),
+    /// Digests that begin like those of too many others.
+    #[error("the digest of key `{0}` begins like those of more keys than chance ever makes; somebody made it up")]
+    DigestMadeUp(KeyId),
 }
 
 impl Access {

@@ -25,6 +25,9 @@ pub struct KeyRing {
     by_id: HashMap<KeyId, usize>,
 }
 
+/// Most keys that stand where a key would, because their digests begin like its own.
+const ALIKE: usize = 16;
+
 impl KeyRing {
     /// Adds a key of the client in slot `client`, as it stands now.
     ///
@@ -46,12 +49,17 @@ impl KeyRing {
         if self.by_id.insert(row.id.clone(), slot).is_some() {
             return Err(BuildError::KeyIdTwice(row.id));
         }
-        let mut prefix = row.digest.prefix();
+        let (mut prefix, mut alike) = (row.digest.prefix(), 0);
         while let Some(other) = self.by_prefix.get(&prefix).and_then(|slot| self.keys.get(*slot)) {
             if other.row.digest == row.digest {
                 return Err(BuildError::DigestTwice(other.row.id.clone(), row.id));
             }
-            // chance never makes two digests that begin alike, but somebody could write them
+            // chance never makes two digests that begin alike, but somebody could write them, and looking for a place among
+            // many would take as many looks for each
+            alike += 1;
+            if alike > ALIKE {
+                return Err(BuildError::DigestMadeUp(row.id));
+            }
             prefix = prefix.wrapping_add(1);
         }
         self.by_prefix.insert(prefix, slot);
@@ -166,6 +174,27 @@ mod tests {
         assert_eq!(found, [Some(0), Some(1), Some(2), Some(3), Some(4), None]);
         let (first, second) = (KeyId::parse("key00001").unwrap(), KeyId::parse("key00009").unwrap());
         assert_eq!(ring.insert(0, row("key00009", digest(2))), Err(BuildError::DigestTwice(first, second)));
+    }
+
+    #[test]
+    fn many_digests_that_begin_alike_are_refused() {
+        let row = |slot: u64| KeyRow {
+            id: KeyId::parse(&format!("key{slot:05}")).unwrap(),
+            digest: KeyDigest([7, 0, 0, slot]),
+            not_before: None,
+            expires_at: None,
+            disabled: false,
+        };
+        let mut ring = KeyRing::default();
+        let kept = (0..10_000).take_while(|slot| ring.insert(0, row(*slot)).is_ok()).count();
+        assert_eq!(kept, ALIKE + 1);
+        let refused = row(99_999);
+        assert_eq!(ring.insert(0, refused.clone()), Err(BuildError::DigestMadeUp(refused.id)));
+        // so is one whose place is taken by those of digests that follow each other
+        let mut ring = KeyRing::default();
+        let next = |slot| KeyRow { digest: KeyDigest([slot, 0, 0, 0]), ..row(slot) };
+        assert!((0..10_000).all(|slot| ring.insert(0, next(slot)).is_ok()));
+        assert!(ring.insert(0, KeyRow { digest: KeyDigest([0, 0, 0, 1]), ..row(10_000) }).is_err());
     }
 
     #[test]

@@ -105,7 +105,7 @@ fn key(
         disabled: table.read("disabled", false, Value::flag)?,
     };
     insert(row.clone()).map_err(|e| match e {
-        BuildError::DigestTwice(..) => digest.complaint(e),
+        BuildError::DigestTwice(..) | BuildError::DigestMadeUp(_) => digest.complaint(e),
         BuildError::KeyIdTwice(_) | BuildError::ClientTwice(_) => id.complaint(e),
     })?;
     let text = |value: &Value<'_>| value.text().map(str::to_owned);
