@@ -3,6 +3,7 @@
 //! Two shapes: TOML as written, values as meant. Past the conversion nobody asks again whether a string is an address.
 //! Every error names file, line and column, says what is wrong and what to do, and never quotes the line.
 
+pub mod contents;
 pub mod error;
 mod fingerprint;
 pub mod keys_edit;

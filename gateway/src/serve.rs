@@ -90,6 +90,7 @@ pub fn run(config: &Path, sandboxed: bool) -> Result<(), ServeError> {
     let inherited = Inherited::take()?;
     let (settings, fingerprint) = Settings::read_known(config)?;
     let logging = Logging::start(&settings.log); // ends last
+    reload::readable(&settings)?;
     let reload = Reload::of(&settings);
     let terms = terms(&settings)?;
     let access = Access::build(keys_file::read(&settings.keys_file)?)

@@ -1,5 +1,6 @@
 //! The file with the secret that tells whose a session is.
 
+use super::contents::contents;
 use super::error::ConfigError;
 use super::reader::unreadable;
 use crate::access::SessionSecret;
@@ -10,6 +11,6 @@ use std::path::Path;
 /// # Errors
 /// A file that cannot be read, and one that is too short or too long.
 pub fn read(file: &Path) -> Result<SessionSecret, ConfigError> {
-    let bytes = zeroize::Zeroizing::new(std::fs::read(file).map_err(|e| unreadable(file, &e))?);
+    let bytes = contents(file).map_err(|e| unreadable(file, &e))?;
     SessionSecret::read(&bytes).map_err(|e| ConfigError::of_file(file, e))
 }

@@ -11,10 +11,12 @@ mod watched;
 use super::tls::{Clients, TlsError};
 use super::{ServeError, Shared, certificate, identity, origins};
 use crate::access::Access;
+use crate::config::contents::regular;
 use crate::config::settings::Settings;
 use crate::config::{ConfigError, keys_file, moment};
 use crate::record::{Live, Meters, ReloadedFile};
 pub(super) use changes::Changes;
+use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -197,6 +199,21 @@ impl Reload {
             }
         }
     }
+}
+
+/// Refuses what is watched and would never be read to its end. What is not there at all is told of where it is read.
+pub(super) fn readable(settings: &Settings) -> Result<(), ConfigError> {
+    let tls = &settings.tls;
+    let files = [&*settings.keys_file, &tls.certificate, &tls.private_key].into_iter().chain(tls.client_auth.file());
+    for file in files {
+        match regular(file) {
+            Err(cause) if cause.kind() == ErrorKind::InvalidInput => {
+                return Err(ConfigError::of_file(file, format_args!("cannot be read: {cause}")));
+            }
+            Ok(()) | Err(_) => {}
+        }
+    }
+    Ok(())
 }
 
 /// Waits for a look. A file may lie on a network that does not answer: nothing else has to wait for it, and keys end on time

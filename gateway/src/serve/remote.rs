@@ -3,6 +3,7 @@
 use super::ServeError;
 use super::tls::provider;
 use crate::config::ConfigError;
+use crate::config::contents::contents;
 use crate::config::settings::Upstream;
 use crate::upstream::{Address, Connector};
 use hyper_rustls::{ConfigBuilderExt, HttpsConnectorBuilder};
@@ -37,8 +38,8 @@ pub fn connector(upstream: &Upstream) -> Result<Option<Connector>, ServeError> {
 fn roots(file: &Path) -> Result<RootCertStore, ConfigError> {
     let error = |sentence: String| ConfigError::of_file(file, sentence);
     let mut roots = RootCertStore::empty();
-    let certificates = CertificateDer::pem_file_iter(file).map_err(|e| error(format!("cannot be read: {e}")))?;
-    for certificate in certificates {
+    let text = contents(file).map_err(|e| error(format!("cannot be read: {e}")))?;
+    for certificate in CertificateDer::pem_slice_iter(&text) {
         let certificate = certificate.map_err(|e| error(format!("is no PEM certificate file: {e}")))?;
         roots.add(certificate).map_err(|e| error(format!("holds a certificate that cannot be trusted: {e}")))?;
     }

@@ -180,7 +180,7 @@ fn advice(cause: &io::Error) -> &'static str {
 
 fn contents(file: &Path) -> Result<Zeroizing<Vec<u8>>, TlsError> {
     let unreadable = |cause| TlsError::Unreadable { file: file.to_owned(), cause };
-    std::fs::read(file).map(Zeroizing::new).map_err(unreadable)
+    crate::config::contents::contents(file).map_err(unreadable)
 }
 
 /// What the first certificate of a chain says.

@@ -1,5 +1,6 @@
 //! A file's bytes as text.
 
+use crate::config::contents::contents;
 use crate::config::error::{ConfigError, Place};
 use std::io::ErrorKind;
 use std::path::Path;
@@ -9,8 +10,8 @@ use std::path::Path;
 /// # Errors
 /// A file that cannot be read, and bytes that no TOML file may hold, with their place.
 pub(in crate::config) fn text_of(file: &Path) -> Result<String, ConfigError> {
-    let bytes = std::fs::read(file).map_err(|e| unreadable(file, &e))?;
-    text(file, bytes)
+    let mut bytes = contents(file).map_err(|e| unreadable(file, &e))?;
+    text(file, std::mem::take(&mut *bytes))
 }
 
 fn text(file: &Path, bytes: Vec<u8>) -> Result<String, ConfigError> {

@@ -1,5 +1,6 @@
 //! Whether files have other contents than when they were last looked at.
 
+use crate::config::contents::{LARGEST, too_large};
 use std::fmt::Display;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io::{self, ErrorKind, Read};
@@ -108,10 +109,14 @@ fn hash(key: &RandomState, file: &Path) -> io::Result<u64> {
     let mut file = std::fs::File::open(file)?;
     let mut hasher = key.build_hasher();
     let mut part = Zeroizing::new([0; 8192]);
+    let mut left = LARGEST;
     loop {
         match file.read(&mut part[..]) {
             Ok(0) => return Ok(hasher.finish()),
-            Ok(length) => hasher.write(part.get(..length).unwrap_or_default()),
+            Ok(length) => {
+                left = left.checked_sub(length as u64).ok_or_else(too_large)?;
+                hasher.write(part.get(..length).unwrap_or_default());
+            }
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
         }
