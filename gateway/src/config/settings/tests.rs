@@ -124,6 +124,32 @@ fn members_about_addresses_are_read() {
 }
 
 #[test]
+fn listeners_are_two_sockets() {
+    let both =
+        |public: &str, admin: &str| parse(&format!("[listen]\npublic = \"{public}\"\nadmin = \"{admin}\"")).map(drop);
+    for (public, admin) in [
+        ("127.0.0.1:1", "127.0.0.1:1"),
+        ("0.0.0.0:1", "127.0.0.1:1"),
+        ("127.0.0.1:1", "0.0.0.0:1"),
+        ("[::]:1", "[::1]:1"),
+        ("[::]:1", "127.0.0.1:1"), // every address of IPv4 too
+        ("0.0.0.0:1", "[::]:1"),
+        ("127.0.0.1:1", "[::ffff:127.0.0.1]:1"),
+    ] {
+        assert!(both(public, admin).unwrap_err().contains("are one address"), "{public} {admin}");
+    }
+    for (public, admin) in [
+        ("0.0.0.0:1", "[::1]:1"),
+        ("127.0.0.1:1", "127.0.0.2:1"),
+        ("[::1]:1", "127.0.0.1:1"),
+        ("[::]:1", "127.0.0.1:2"),
+        ("127.0.0.1:0", "127.0.0.1:0"),
+    ] {
+        assert_eq!(both(public, admin), Ok(()), "{public} {admin}");
+    }
+}
+
+#[test]
 fn what_sessions_and_lists_need_is_read() {
     let settings = parse("[keys]\nsession_secret_file = \"../secret\"\n[limits]\nmax_list = \"1MiB\"").unwrap();
     assert_eq!(settings.session_secret_file.as_deref(), Some(Path::new("/etc/gw/../secret")));
@@ -148,6 +174,9 @@ fn members_about_the_upstreams_metrics_are_read() {
             "{complaint}"
         );
     }
+    let fragment = source("http://127.0.0.1:1/metrics#here").unwrap_err();
+    assert!(fragment.contains(":2:11: `upstream.metrics` has a `#`"), "{fragment}");
+    assert_eq!(source("unix:m#1.sock").unwrap().address.to_string(), "unix:/etc/gw/m#1.sock");
     assert!(!parse("").unwrap().upstream.required && parse("[upstream]\nrequired = true").unwrap().upstream.required);
 }
 

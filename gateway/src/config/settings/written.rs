@@ -10,7 +10,7 @@ use crate::config::error::ConfigError;
 use crate::config::reader::{Members, Source, Table, Value};
 use rustls::ProtocolVersion;
 use std::collections::HashSet;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -245,6 +245,11 @@ fn texts(value: &Value<'_>, form: &str, read: fn(&str) -> Option<String>) -> Res
 
 /// Whether one listener would take the other's connections. Port 0 is a fresh port each time.
 fn same_socket(a: SocketAddr, b: SocketAddr) -> bool {
-    let covers = a.ip() == b.ip() || a.ip().is_unspecified() || b.ip().is_unspecified();
-    a.port() == b.port() && a.port() != 0 && covers
+    a.port() == b.port() && a.port() != 0 && (covers(a.ip(), b.ip()) || covers(b.ip(), a.ip()))
+}
+
+/// Whether who listens on `any` gets what comes to `one`: `[::]` is every address of IPv6 and of IPv4, `0.0.0.0` of IPv4 alone.
+fn covers(any: IpAddr, one: IpAddr) -> bool {
+    let (any, one) = (any.to_canonical(), one.to_canonical());
+    any == one || any.is_unspecified() && (any.is_ipv6() || one.is_ipv4())
 }

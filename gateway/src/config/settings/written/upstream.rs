@@ -44,6 +44,9 @@ fn metrics(value: &Value<'_>, base: &Path) -> Result<MetricsSource, ConfigError>
     };
     let address = Address::parse(origin, base, false);
     let address = address.map_err(|_| value.error(METRICS))?;
+    if path.contains('#') {
+        return Err(value.error("has a `#`, and what stands behind one is never sent to a server; remove it"));
+    }
     let target: http::Uri = path.parse().map_err(|_| value.error(METRICS))?;
     Ok(MetricsSource { address, path: target.to_string() })
 }
