@@ -1,5 +1,6 @@
-//! With everything logged at `trace`, no key is printed: not the good one, not a wrong one, not the certificate's. The
-//! harness looks after each test through all that the gateway has printed; here it is shown that it would find one.
+//! With everything logged at `trace`, no key is told: not the good one, not a wrong one, not the certificate's. The harness
+//! looks after each test through all that the gateway has printed, written into files and shows on the admin port, and with
+//! each reply through its head and, if it is a refusal, its body; here it is shown that it would find one.
 
 use crate::harness::certificates::Certificates;
 use crate::harness::origin::ok;
@@ -58,6 +59,31 @@ fn and_the_harness_would_find_one() {
     assert_eq!(secrets::leaked(private.as_bytes()).as_deref(), Some(private));
     Ask::get("/").field("Authorization", "Bearer 0123456789abcdef");
     assert!(secrets::leaked(b"0123 Bearer 0123456789abcdef").is_some());
+}
+
+#[test]
+fn whatever_form_it_takes() {
+    let key = Key::new();
+    let own = key.secret.rsplit('_').next().unwrap();
+    let beginning = &own[..16];
+    let hex: String = own.bytes().map(|byte| format!("{byte:02x}")).collect();
+    assert_eq!(secrets::leaked(key.id.as_bytes()), None, "its id is public");
+    for form in [beginning, &format!("x{beginning}x"), &hex, &hex.to_uppercase(), &format!("[{hex}]")] {
+        assert!(secrets::leaked(form.as_bytes()).is_some(), "{form}");
+    }
+    for before in ["", "a", "bc", "def", "X-API-Key: mcpgw_"] {
+        // as `base64` writes it, and as addresses have it
+        let text = secrets::base64(format!("{before}{own}").as_bytes());
+        let safe: Vec<u8> = text
+            .iter()
+            .map(|b| match b {
+                b'+' => b'-',
+                b'/' => b'_',
+                b => *b,
+            })
+            .collect();
+        assert!(secrets::leaked(&text).is_some() && secrets::leaked(&safe).is_some(), "behind {before:?}");
+    }
 }
 
 #[tokio::test]

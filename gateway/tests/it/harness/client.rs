@@ -12,7 +12,7 @@ pub(crate) use raw2::Raw2;
 use super::deadline::within;
 use super::fields::Fields;
 use super::framing::Piece;
-use super::{Ask, Reply};
+use super::{Ask, Reply, secrets};
 
 /// What a client speaks inside TLS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -115,6 +115,10 @@ impl Incoming<'_> {
     pub(crate) async fn reply(mut self) -> Reply {
         let (status, fields) = self.head().await;
         let (body, whole) = self.rest().await;
+        secrets::untold("the head of a reply", format!("{fields:?}").as_bytes());
+        if status >= 400 {
+            secrets::untold("a refusal", &body);
+        }
         Reply { status, fields, body, whole }
     }
 

@@ -11,16 +11,20 @@ use super::secrets;
 use super::setup::{Setup, Upstream};
 use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, prlimit};
 use serde_json::Value;
+use std::collections::HashSet;
+use std::io::{self, Read, Write};
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::Mutex;
 use std::thread::JoinHandle;
+use std::time::Duration;
 use tempfile::TempDir;
 
-/// A running gateway. When it is dropped, it is killed, and the test fails if it has printed a secret, a panic, or
-/// anything that is no line of its log or audit.
+/// A running gateway. When it is dropped, it is killed, and the test fails if it has told a secret (in its log, on standard
+/// output, on a page of the admin port or in a file), or has printed a panic or anything that is no line of its log or audit.
 pub(crate) struct Gateway {
     pub(crate) public: SocketAddr,
     pub(crate) admin: SocketAddr,
@@ -31,6 +35,8 @@ pub(crate) struct Gateway {
     key: Key,
     pub(crate) manager: ServiceManager,
     dir: TempDir,
+    /// Names of the files that are the test's own.
+    given: Mutex<HashSet<String>>,
     environment: Vec<(&'static str, String)>,
     arguments: Vec<&'static str>,
     user: Option<u32>,
@@ -59,6 +65,8 @@ impl Gateway {
         files.iter().for_each(|(name, text)| write(name, text));
         write("server.pem", &certificates.server);
         write("server.key", &certificates.server_key);
+        let own = ["gateway.toml", "keys.toml", "server.pem", "server.key"].into_iter();
+        let given = own.chain(files.iter().map(|(name, _)| *name)).map(str::to_owned).collect();
         let nowhere = SocketAddr::from(([0, 0, 0, 0], 0));
         let (log, audit) = (Log::new(), Log::new());
         let mut gateway = Self {
@@ -70,6 +78,7 @@ impl Gateway {
             key,
             manager,
             dir,
+            given: Mutex::new(given),
             environment,
             arguments,
             user,
@@ -111,6 +120,7 @@ impl Gateway {
 
     /// Replaces one of its files whole, as careful writers do.
     pub(crate) fn replace(&self, name: &str, text: impl AsRef<[u8]>) {
+        self.given.lock().unwrap().insert(name.to_owned());
         let draft = self.dir.path().join(format!("{name}.draft"));
         std::fs::write(&draft, text).unwrap();
         std::fs::rename(draft, self.dir.path().join(name)).unwrap();
@@ -218,18 +228,49 @@ impl Gateway {
     }
 }
 
+/// What the admin port shows.
+const PAGES: [&str; 6] = ["/metrics", "/status.json", "/readyz?verbose", "/livez", "/upstream-metrics", "/none"];
+/// How long a page may take until it is not looked at: a test may have left the gateway in any state.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+impl Gateway {
+    /// All pages of the admin port, of a gateway that still runs and answers.
+    fn pages(&self) -> Vec<u8> {
+        let page = |page: &&str| -> io::Result<Vec<u8>> {
+            let mut socket = std::net::TcpStream::connect_timeout(&self.admin, PATIENCE)?;
+            socket.set_read_timeout(Some(PATIENCE))?;
+            socket.write_all(format!("GET {page} HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n").as_bytes())?;
+            let mut text = Vec::new();
+            socket.read_to_end(&mut text)?;
+            Ok(text)
+        };
+        let running = self.running.is_some();
+        PAGES.iter().take_while(|_| running).map_while(|name| page(name).ok()).flatten().collect()
+    }
+
+    /// What it has written into its directory: all that the test has not put there.
+    fn written(&self) -> Vec<(String, Vec<u8>)> {
+        let given = self.given.lock().unwrap();
+        let files = std::fs::read_dir(self.dir.path()).unwrap().map(|entry| entry.unwrap());
+        let files = files.filter(|file| file.file_type().is_ok_and(|kind| kind.is_file()));
+        let named = files.map(|file| (file.file_name().to_string_lossy().into_owned(), file.path()));
+        let own = named.filter(|(name, _)| !given.contains(name));
+        own.map(|(name, path)| (name, std::fs::read(path).unwrap_or_default())).collect()
+    }
+}
+
 impl Drop for Gateway {
     fn drop(&mut self) {
+        let pages = if std::thread::panicking() { Vec::new() } else { self.pages() };
         self.kill();
         let (log, audit) = (self.log.text(), self.audit.text());
         if std::thread::panicking() {
             return eprintln!("the gateway's log ends with:\n{}", self.log.excerpt());
         }
-        for output in [&log, &audit] {
-            if let Some(line) = secrets::leaked(output.as_bytes()) {
-                panic!("a secret was printed: {line}");
-            }
-        }
+        secrets::untold("the log", log.as_bytes());
+        secrets::untold("standard output", audit.as_bytes());
+        secrets::untold("the pages of the admin port", &pages);
+        self.written().iter().for_each(|(name, text)| secrets::untold(name, text));
         for line in log.lines() {
             serde_json::from_str::<Value>(line).unwrap_or_else(|_| panic!("no line of the log: {line}"));
         }
