@@ -26,13 +26,14 @@ pub use handshakes::tls_version;
 pub use limit::Limit;
 pub use live::{Follow, Live, Snapshot};
 pub use loss::LogLoss;
-pub use meters::{Meters, WorkerMeters};
+pub use meters::{ClientMeters, Meters, WorkerMeters};
 pub use metrics::{Certificate, Metrics, ReloadedFile};
 pub use pause::Pause;
 pub use peer::Peer;
 pub use recorder::Recorder;
 pub use requests::HttpMethod;
 pub use seats::{Hall, Seats};
+pub use tools::ToolNames;
 pub use trace::Trace;
 
 use crate::reject::Reject;

@@ -34,7 +34,7 @@ use drain::Drain;
 use fault::Fault;
 use listener::Listeners;
 use logging::Logging;
-use memory::WorstCase;
+use memory::{Known, WorstCase};
 use reload::Reload;
 use sandbox::Sandbox;
 use signals::Signals;
@@ -93,8 +93,9 @@ pub fn run(config: &Path, sandboxed: bool) -> Result<(), ServeError> {
     reload::readable(&settings)?;
     let reload = Reload::of(&settings);
     let terms = terms(&settings)?;
-    let access = Access::build(keys_file::read(&settings.keys_file)?)
-        .map_err(|error| ConfigError::of_file(&settings.keys_file, error))?;
+    let clients = keys_file::read(&settings.keys_file)?;
+    let memory = WorstCase::of(&settings, worker_count(&settings), Known::of(&clients, &settings.upstream.tools));
+    let access = Access::build(clients).map_err(|error| ConfigError::of_file(&settings.keys_file, error))?;
     keys_file::warnings(&settings.keys_file).iter().for_each(|warning| warn!("{warning}"));
     raise_file_limit();
     let workers = worker_count(&settings);
@@ -108,7 +109,7 @@ pub fn run(config: &Path, sandboxed: bool) -> Result<(), ServeError> {
     let fault = Fault::default();
     let journal = Journal::open(&settings.audit, &fault)?;
     let shared = Arc::new(share(&settings, terms, access, (journal, logging.loss(), fault), connector)?);
-    announce(&settings, &listeners, workers, &shared);
+    announce(&settings, &listeners, memory, &shared);
     shared.journal.started((config, fingerprint));
     let ended = runtime.block_on(live(&settings, shared.clone(), listeners, reload, signals));
     runtime.shutdown_background(); // a look at a file, or a worker that was told to end at once, is not waited for
@@ -269,7 +270,7 @@ fn enter_sandbox(settings: &Settings, config: &Path, sandboxed: bool) {
     }
 }
 
-fn announce(settings: &Settings, listeners: &Listeners, workers: usize, shared: &Shared) {
+fn announce(settings: &Settings, listeners: &Listeners, memory: WorstCase, shared: &Shared) {
     let access = &shared.live.load().access;
     info!(
         version = env!("CARGO_PKG_VERSION"),
@@ -277,8 +278,8 @@ fn announce(settings: &Settings, listeners: &Listeners, workers: usize, shared: 
         admin = %listeners.addresses.admin,
         plaintext = listeners.addresses.plaintext.map(tracing::field::display),
         upstream = %settings.upstream.address,
-        workers,
-        worst_case_memory = %WorstCase::of(settings, workers),
+        workers = shared.metrics.workers(),
+        worst_case_memory = %memory,
         clients = access.clients().len(),
         keys = access.keys().count(),
         "listening"

@@ -115,6 +115,13 @@ pub struct ClientMeters {
     pub shards: Box<[ClientShard]>,
 }
 
+impl ClientMeters {
+    /// Most bytes that one worker's part takes, with so many routes and tools.
+    pub fn size(routes: usize, tools: usize) -> usize {
+        size_of::<ClientShard>() + Requests::size(routes) + ToolCalls::size(tools)
+    }
+}
+
 /// The counters of a snapshot: of its clients and its keys by slot, of tools by number.
 #[derive(Default)]
 pub struct Meters {

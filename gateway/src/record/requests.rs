@@ -76,6 +76,11 @@ pub struct Cell {
 const PER_ROUTE: usize = HttpMethod::ALL.len() * Outcome::WORDS;
 
 impl Requests {
+    /// Bytes of the table of a client that is not silent, with so many routes.
+    pub const fn size(routes: usize) -> usize {
+        routes * PER_ROUTE * size_of::<Tally>()
+    }
+
     /// Counts one request. The table is made at a client's first request, so that silent clients cost nothing.
     pub fn count(&self, routes: usize, cell: Cell) {
         let table = self.0.get_or_init(|| tallies(routes * PER_ROUTE));

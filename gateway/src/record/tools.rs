@@ -35,6 +35,11 @@ impl ToolNames {
         names
     }
 
+    /// How many names are told apart.
+    pub fn count(&self) -> usize {
+        self.by_number.len()
+    }
+
     /// The number of `name`.
     pub fn number(&self, name: &str) -> u8 {
         self.find(name).ok().and_then(|at| self.sorted.get(at)).map_or(Self::OTHER, |(_, number)| *number)
@@ -58,6 +63,11 @@ pub struct ToolCalls(OnceLock<Box<[Row]>>);
 struct Row(OnceLock<Box<[Tally]>>);
 
 impl ToolCalls {
+    /// Most bytes of the rows of a client that calls so many tools.
+    pub fn size(tools: usize) -> usize {
+        (MOST + 1) * size_of::<Row>() + tools.min(MOST + 1) * Outcome::WORDS * size_of::<Tally>()
+    }
+
     /// Counts one call of a tool by its number and [`Outcome::index`].
     pub fn count(&self, tool: u8, outcome: usize) {
         let rows = self.0.get_or_init(|| (0..=MOST).map(|_| Row::default()).collect());

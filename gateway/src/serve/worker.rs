@@ -47,6 +47,9 @@ pub(super) const WINDOW: u32 = 65_535;
 pub(super) const BUFFERED: u64 = 512;
 /// Bytes that wait to be written as TLS records.
 pub(super) const RECORDS: u64 = 64 * 1024;
+/// Connections beyond `max_connections` that are accepted to be told that there are too many. What comes beyond these is
+/// closed at once.
+pub(super) const SURPLUS: usize = 64;
 /// What part of `max_held` a list may be at most: it is held several times while it is cut down.
 const LIST: u64 = 5;
 /// How long streams that are ended have to say so.

@@ -36,6 +36,11 @@ fn every_fault_is_exit_64_with_its_place() {
             "gateway.toml: `audit.output`: there is no directory none; make it",
         ),
         (
+            "gateway.toml",
+            "[audit]\noutput = \".\"",
+            "gateway.toml: `audit.output`: . is a directory; name a file in it",
+        ),
+        (
             "keys.toml",
             "[[client]]\nid = \"a\"\nkey = \"secret\"",
             "keys.toml:3:7: a key itself never stands in this file",
@@ -91,13 +96,54 @@ fn a_certificate_that_is_over_is_refused_and_one_that_ends_soon_a_warning() {
     home.run(&["serve"]).refused(64, "2021-01-01");
 }
 
+/// A pipe that nobody writes to, and a device that never ends.
+#[test]
+fn what_is_no_file_is_refused_at_once() {
+    use rustix::fs::{CWD, FileType, Mode, mknodat};
+    let home = Home::complete();
+    home.write("gateway.toml", "[tls]\nclient_auth = \"optional\"\nclient_ca = \"ca.pem\"");
+    home.run(&["check"]).good();
+    for file in ["keys.toml", "server.pem", "server.key", "ca.pem"] {
+        let good = home.read(file);
+        let sentence = format!("{file}: cannot be read: it is a pipe, a socket or a device; name a file");
+        for endless in [false, true] {
+            std::fs::remove_file(home.file(file)).unwrap();
+            if endless {
+                std::os::unix::fs::symlink("/dev/zero", home.file(file)).unwrap();
+            } else {
+                mknodat(CWD, home.file(file), FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+            }
+            for command in ["check", "serve"] {
+                home.run(&[command]).refused(64, &sentence);
+            }
+        }
+        std::fs::remove_file(home.file(file)).unwrap();
+        home.write(file, &good);
+    }
+    home.run(&["check"]).good();
+}
+
+/// Such a file is written by somebody, who could else have each look at it take seconds.
+#[test]
+fn digests_that_were_made_up_are_refused() {
+    let home = Home::complete();
+    let mut keys = "[[client]]\nid = \"many\"\ntools = \"all\"\n".to_owned();
+    for number in 0..10_000 {
+        keys += &format!("[[client.key]]\nid = \"k{number:09}\"\ndigest = \"sha256:{:016x}{number:048x}\"\n", 7);
+    }
+    home.write("keys.toml", &keys);
+    let sentence =
+        "keys.toml:57:10: the digest of key `k000000017` begins like those of more keys than chance ever makes";
+    home.run(&["check"]).refused(64, sentence);
+}
+
 #[test]
 fn what_is_unwise_is_a_warning() {
     use std::os::unix::fs::PermissionsExt;
     let home = Home::complete();
     home.write(
         "gateway.toml",
-        "[listen]\npublic_hosts = [\"mcp.example.com\", \"localhost\"]\n[upstream]\ntools = [\"get_alert\"]",
+        "[listen]\npublic_hosts = [\"mcp.example.com\", \"localhost\"]\n[upstream]\ntools = [\"get_alert\"]\n[limits]\nmax_held = \"1MiB\"",
     );
     let keys = format!("{KEYS}\n[[client]]\nid = \"idle\"\n").replace("2099-01-01T00:00:00Z", "2026-01-01T00:00:00Z");
     home.write("keys.toml", &keys);
@@ -115,6 +161,7 @@ fn what_is_unwise_is_a_warning() {
         "keys.toml: client `idle` has no key that works",
         "server.pem: the certificate is not for `mcp.example.com`, which listen.public_hosts names",
         "server.key: every user of this machine may read the private key; chmod 0600",
+        "gateway.toml: limits.max_body is larger than limits.max_held, so clients that may not do everything are refused bodies",
     ] {
         assert!(
             ran.stderr.lines().any(|line| line.starts_with("warning: ") && line.contains(words)),
@@ -122,9 +169,9 @@ fn what_is_unwise_is_a_warning() {
             ran.stderr
         );
     }
-    assert_eq!(ran.stderr.lines().count(), 7, "{}", ran.stderr);
+    assert_eq!(ran.stderr.lines().count(), 8, "{}", ran.stderr);
     let warnings = json(&home, &[]).1["warnings"].as_array().unwrap().len();
-    assert_eq!(warnings, 7 + usize::from(rustix::process::geteuid().is_root()));
+    assert_eq!(warnings, 8 + usize::from(rustix::process::geteuid().is_root()));
 }
 
 #[test]

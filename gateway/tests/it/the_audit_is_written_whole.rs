@@ -280,6 +280,21 @@ async fn and_a_drain_ends_those_that_wait_for_it() {
     assert_eq!(origin.requests().len(), asked, "nothing is done that cannot be recorded");
 }
 
+/// Then they wait for each other's lines, but not for ever.
+#[tokio::test]
+async fn even_where_none_may_wait_to_be_written() {
+    let origin = Origin::answering(|_| ok("{}")).await;
+    let gateway = Gateway::before(&origin).settings("[audit]\noverflow = \"block\"\nqueue = 0").start().await;
+    let ask = Ask::ping().key(&gateway.key().secret);
+    let (mut one, mut two) = (gateway.http1().await, gateway.http2().await);
+    for _ in 0..50 {
+        let (first, second) = tokio::join!(one.ask(&ask), two.ask(&ask));
+        first.with(200);
+        second.with(200);
+    }
+    assert_eq!(gateway.audited(100).await.len(), 100);
+}
+
 #[tokio::test]
 async fn or_lines_are_dropped_and_counted() {
     let origin = Origin::answering(|_| ok("{}")).await;

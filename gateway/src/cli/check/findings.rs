@@ -7,7 +7,7 @@ use crate::config::keys_file::Written;
 use crate::config::settings::AuditOutput;
 use crate::config::{ConfigError, Settings, keys_file, moment, session_secret};
 use crate::mcp::ListKind;
-use crate::serve::memory::WorstCase;
+use crate::serve::memory::{Known, WorstCase};
 use crate::serve::sandbox::{self, Sandbox};
 use crate::serve::tls::{Clients, Identity, TlsError};
 use crate::serve::{ServeError, remote, worker_count};
@@ -44,8 +44,11 @@ impl Findings {
                 findings.authorities(&settings, config);
                 findings.session_secret(&settings);
                 findings.audit(&settings, config);
+                findings.bodies(&settings, config);
                 findings.sandbox = Some(Sandbox::rehearse(&settings, config));
-                findings.memory = Some(WorstCase::of(&settings, worker_count(&settings)));
+                let clients = findings.clients.as_deref().unwrap_or_default();
+                let known = Known::of(clients, &settings.upstream.tools);
+                findings.memory = Some(WorstCase::of(&settings, worker_count(&settings), known));
                 if sandbox::is_root() {
                     findings.warn(config, sandbox::ROOT);
                 }
@@ -132,10 +135,23 @@ impl Findings {
 
     fn audit(&mut self, settings: &Settings, config: &Path) {
         let AuditOutput::File(file) = &settings.audit.output else { return };
+        if file.is_dir() {
+            let sentence = format!("`audit.output`: {} is a directory; name a file in it", file.display());
+            return self.errors.push(ConfigError::of_file(config, sentence));
+        }
         let directory = file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
         if !directory.is_dir() {
             let sentence = format!("`audit.output`: there is no directory {}; make it", directory.display());
             self.errors.push(ConfigError::of_file(config, sentence));
+        }
+    }
+
+    fn bodies(&mut self, settings: &Settings, config: &Path) {
+        let limits = &settings.limits;
+        if limits.max_body > limits.max_held {
+            let why =
+                "so clients that may not do everything are refused bodies (413) that others may send; raise max_held";
+            self.warn(config, format_args!("limits.max_body is larger than limits.max_held, {why}, or lower max_body"));
         }
     }
 

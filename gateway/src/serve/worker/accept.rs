@@ -1,7 +1,7 @@
 //! The door: what the kernel has accepted is counted and becomes a task.
 
-use super::Worker;
 use super::connection::connection;
+use super::{SURPLUS, Worker};
 use crate::access::{Excess, Uptime, Visit};
 use crate::record::Limit;
 use crate::serve::breath::Breath;
@@ -87,10 +87,6 @@ fn queued(listener: TcpListener) -> Vec<(TcpStream, SocketAddr)> {
         }
     }
 }
-
-/// Connections beyond `max_connections` that are accepted to be told that there are too many. What comes beyond these is
-/// closed at once.
-const SURPLUS: usize = 64;
 
 /// Counts a connection for as long as it lives.
 pub(super) struct Open {
