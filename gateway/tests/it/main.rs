@@ -101,6 +101,8 @@ mod the_client_gets_what_the_backend_said;
 #[cfg(test)]
 mod the_process_gives_up_what_it_needs_no_more;
 #[cfg(test)]
+mod the_worst_case_holds;
+#[cfg(test)]
 mod threats_have_tests;
 #[cfg(test)]
 mod tls_is_1_2_or_1_3;
