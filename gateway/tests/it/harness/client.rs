@@ -48,6 +48,14 @@ impl Client {
         }
     }
 
+    /// The same, unless the gateway has given the connection up before it got the request.
+    pub(crate) async fn ask_in_time(&mut self, ask: &Ask) -> Option<Reply> {
+        match self {
+            Client::One(client) => client.ask_in_time(ask).await,
+            Client::Two(client) => client.ask_in_time(ask).await,
+        }
+    }
+
     /// Sends a request; the reply is read piece by piece.
     pub(crate) async fn open(&mut self, ask: &Ask) -> Incoming<'_> {
         match self {

@@ -49,6 +49,16 @@ impl Http1 {
         self.reply().await
     }
 
+    /// The same, unless the gateway has given the connection up before it got the request.
+    pub(crate) async fn ask_in_time(&mut self, ask: &Ask) -> Option<Reply> {
+        self.method.clone_from(&ask.method);
+        let bytes = ask.bytes(&self.authority);
+        self.offer(bytes).await.ok()?;
+        let head = self.raw_head().await?;
+        let (body, whole) = Incoming::One(self).rest().await;
+        Some(Reply { status: head.status(), fields: head.fields, body, whole })
+    }
+
     /// The reply to what was sent last, to its end.
     pub(crate) async fn reply(&mut self) -> Reply {
         Incoming::One(self).reply().await

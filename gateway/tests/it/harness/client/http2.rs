@@ -31,34 +31,46 @@ impl Http2 {
 
     /// Sends a request.
     pub(crate) async fn open(&mut self, ask: &Ask) -> Stream {
-        let (mut stream, mut out) = self.begin(ask, ask.body.is_none()).await;
+        self.offer(ask).await.expect("the connection takes requests")
+    }
+
+    /// Sends a request's head; what follows goes through [`Stream::send`].
+    pub(crate) async fn open_head(&mut self, ask: &Ask) -> Stream {
+        let (mut stream, out) = self.begin(ask, false).await.expect("the connection takes requests");
+        stream.out = Some(out);
+        stream
+    }
+
+    async fn offer(&mut self, ask: &Ask) -> Option<Stream> {
+        let (mut stream, mut out) = self.begin(ask, ask.body.is_none()).await?;
         if let Some(body) = &ask.body {
             send(&mut out, body.clone()).await;
             // a gateway that has answered already may not want the rest
             let _ = out.send_data(Bytes::new(), true);
             stream.out = Some(out);
         }
-        stream
+        Some(stream)
     }
 
-    /// Sends a request's head; what follows goes through [`Stream::send`].
-    pub(crate) async fn open_head(&mut self, ask: &Ask) -> Stream {
-        let (mut stream, out) = self.begin(ask, false).await;
-        stream.out = Some(out);
-        stream
-    }
-
-    async fn begin(&mut self, ask: &Ask, end: bool) -> (Stream, SendStream<Bytes>) {
+    /// Nothing if the connection takes no requests any more.
+    async fn begin(&mut self, ask: &Ask, end: bool) -> Option<(Stream, SendStream<Bytes>)> {
         let ready = poll_fn(|cx| self.requests.poll_ready(cx));
-        awaited("leave to open a stream", ready).await.expect("the connection takes requests");
-        let request = ask.request(&self.authority);
-        let (response, out) = self.requests.send_request(request, end).expect("a request that h2 can carry");
-        (Stream { response: Some(response), body: None, out: None, cut: false }, out)
+        awaited("leave to open a stream", ready).await.ok()?;
+        let (response, out) = self.requests.send_request(ask.request(&self.authority), end).ok()?;
+        Some((Stream { response: Some(response), body: None, out: None, cut: false }, out))
     }
 
     /// Sends a request and reads the reply to its end.
     pub(crate) async fn ask(&mut self, ask: &Ask) -> Reply {
         Incoming::Two(self.open(ask).await).reply().await
+    }
+
+    /// The same, unless the gateway has given the connection up before it got the request.
+    pub(crate) async fn ask_in_time(&mut self, ask: &Ask) -> Option<Reply> {
+        let mut stream = self.offer(ask).await?;
+        let (status, fields) = stream.try_head().await?;
+        let (body, whole) = Incoming::Two(stream).rest().await;
+        Some(Reply { status, fields, body, whole })
     }
 
     /// Sends CONNECT in its h2 form (RFC 9113, section 8.5); gives the status, nothing if the stream was reset.
@@ -110,10 +122,14 @@ impl Stream {
 
     /// Sends the last of the request's body. The gateway must not have reset the stream before.
     pub(crate) async fn finish(&mut self, data: impl Into<Bytes>) {
+        assert!(self.finish_in_time(data).await, "the stream was reset before its request was complete");
+    }
+
+    /// Sends the last of the request's body, unless the gateway has reset the stream before; whether it has not.
+    pub(crate) async fn finish_in_time(&mut self, data: impl Into<Bytes>) -> bool {
         let out = self.out.as_mut().expect("a request with a body");
         let reset = poll_fn(|cx| std::task::Poll::Ready(out.poll_reset(cx).is_ready())).await;
-        assert!(!reset, "the stream was reset before its request was complete");
-        out.send_data(data.into(), true).expect("the gateway takes the rest");
+        !reset && out.send_data(data.into(), true).is_ok()
     }
 
     /// Sends the last of the request's body, if the gateway still takes it.
@@ -131,11 +147,14 @@ impl Stream {
 
     /// Status and header fields.
     pub(crate) async fn head(&mut self) -> (u16, Fields) {
+        self.try_head().await.expect("a reply")
+    }
+
+    async fn try_head(&mut self) -> Option<(u16, Fields)> {
         let response = self.response.take().expect("a head comes once");
-        let response = awaited("the head of a reply", response).await.expect("a reply");
-        let (parts, body) = response.into_parts();
+        let (parts, body) = awaited("the head of a reply", response).await.ok()?.into_parts();
         self.body = Some(body);
-        (parts.status.as_u16(), fields(&parts.headers))
+        Some((parts.status.as_u16(), fields(&parts.headers)))
     }
 
     /// What comes next of the body.
