@@ -89,8 +89,8 @@ class Stage:
 
     def __init__(self, gateway, generator, delay=0):
         self.gateway, self.generator = gateway, generator
-        cores = sorted(os.sched_getaffinity(0))
-        self.proxy_core, self.load_core = cores[0], cores[-1]
+        self.cores = sorted(os.sched_getaffinity(0))
+        self.proxy_core, self.load_core = self.cores[0], self.cores[-1]
         self.processes = []
         self.directory = Path(tempfile.mkdtemp(prefix="gateway-bench-"))
         _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
