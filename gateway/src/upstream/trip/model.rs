@@ -24,7 +24,7 @@ use std::time::Duration;
 use step::{Kind, Step, step};
 
 const TASKS: usize = 2;
-const HEAD_TIMEOUT: Duration = Duration::from_millis(400);
+const HEAD_TIMEOUT: Duration = Duration::from_millis(200);
 /// Of a body whose length was told.
 const TOLD: usize = 9;
 /// More than a socket takes by itself.

@@ -55,7 +55,7 @@ pub(super) fn step() -> impl Strategy<Value = Step> {
         9 => task().prop_map(Step::Runs),
         2 => task().prop_map(Step::Stirs),
         1 => task().prop_map(Step::Cancels),
-        2 => Just(Step::Tick),
+        5 => Just(Step::Tick),
         1 => Just(Step::Sweep),
     ]
 }
