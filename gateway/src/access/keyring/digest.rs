@@ -93,6 +93,16 @@ mod tests {
         }
     }
 
+    #[test]
+    fn digests_that_differ_in_one_bit_are_two() {
+        let digest = KeyDigest::of(b"abc");
+        for bit in 0..256 {
+            let mut other = digest;
+            other.0[bit / 64] ^= 1 << (bit % 64);
+            assert_ne!(other, digest, "{bit}");
+        }
+    }
+
     proptest! {
         #[test]
         fn digests_survive_their_text(secret: Vec<u8>) {
