@@ -188,7 +188,7 @@ impl Gateway {
         }
         let path = target::path(&request).map_err(|reject| self.early(reject, dress, &request))?;
         let origins = self.origins.load();
-        origins.host(&request.uri, fields.host)?;
+        origins.host(&request.uri, fields.host).map_err(|reject| self.early(reject, dress, &request))?;
         dress.page = origins.page(fields.origin)?;
         if dress.page.is_some() && fields.asks_method && request.method == Method::OPTIONS {
             return Ok(Onward::Preflight(cors::allowed(&request.headers)));

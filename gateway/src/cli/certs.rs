@@ -16,6 +16,7 @@ use rcgen::{
 };
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
+use zeroize::Zeroizing;
 
 /// Make certificates
 #[derive(Debug, Subcommand)]
@@ -85,7 +86,7 @@ impl New {
                 self.server(&names, &server_key, now, &Kept { issuer: ca, not_after: now + DAY * CA_DAYS })?
             }
         };
-        files.write_server(&server.pem(), &server_key.serialize_pem())?;
+        files.write_server(&server.pem(), &Zeroizing::new(server_key.serialize_pem()))?;
         print(format_args!("{}\n{}\n{}", files.ca.display(), files.server.display(), files.server_key.display()))?;
         say(format_args!("valid for {} until {}", names.join(", "), moment::text(not_after)));
         say(format_args!("clients trust it through {}", files.ca.display()));
@@ -119,7 +120,7 @@ impl New {
 }
 
 /// A new authority: its issuer, its key as PEM and its certificate as PEM.
-fn new_authority(now: SystemTime) -> Result<(Issuer<'static, KeyPair>, String, String), Failure> {
+fn new_authority(now: SystemTime) -> Result<(Issuer<'static, KeyPair>, Zeroizing<String>, String), Failure> {
     let key = key()?;
     let mut params = CertificateParams::default();
     // two authorities of one name and different keys confuse clients that trust both
@@ -130,7 +131,7 @@ fn new_authority(now: SystemTime) -> Result<(Issuer<'static, KeyPair>, String, S
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
     params.use_authority_key_identifier_extension = true;
     let certificate = params.self_signed(&key).map_err(ours)?;
-    let key_pem = key.serialize_pem();
+    let key_pem = Zeroizing::new(key.serialize_pem());
     Ok((Issuer::new(params, key), key_pem, certificate.pem()))
 }
 

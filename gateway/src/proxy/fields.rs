@@ -222,8 +222,8 @@ fn fate_of_other(name: &str) -> Fate {
         "last-event-id" => Fate::Resumes,
         _ if name.starts_with("mcp-param-") => Fate::Pass, // MCP lets a tool name any token here
         "keep-alive" | "proxy-connection" | "http2-settings" => Fate::Drop,
-        _ if is_ours(name.as_bytes()) => Fate::Drop,
         _ if name.bytes().any(|b| matches!(b, b'_' | b'.')) => ambiguous(name),
+        _ if is_ours(name.as_bytes()) => Fate::Drop,
         _ => Fate::Pass,
     }
 }
@@ -234,10 +234,11 @@ fn ambiguous(name: &str) -> Fate {
     if is_ours(&read) || is_judged(&read) { Fate::Ambiguous } else { Fate::Pass }
 }
 
-/// What decides here where a request goes, what frames it, whose session it is in, or how its body is read.
+/// What decides here where a request goes, what frames it, whose session it is in, or how its body or its reply is read.
 fn is_judged(name: &[u8]) -> bool {
-    matches!(name, b"authorization" | b"cookie" | b"host" | b"connection" | b"origin")
+    matches!(name, b"authorization" | b"proxy-authorization" | b"cookie" | b"host" | b"connection" | b"origin")
         || matches!(name, b"transfer-encoding" | b"content-length" | b"content-type" | b"content-encoding")
+        || matches!(name, b"accept-encoding" | b"te" | b"trailer" | b"upgrade" | b"expect")
         || matches!(name, b"mcp-session-id" | b"mcp-protocol-version" | b"mcp-method" | b"mcp-name" | b"last-event-id")
 }
 

@@ -7,7 +7,7 @@ pub use clients::Clients;
 pub use terms::Terms;
 
 use rustls::crypto::CryptoProvider;
-use rustls::crypto::aws_lc_rs::{self, kx_group};
+use rustls::crypto::aws_lc_rs::{self, kx_group, sign};
 use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
@@ -117,7 +117,7 @@ impl Identity {
     pub fn load(certificate: &Path, private_key: &Path) -> Result<Self, TlsError> {
         let chain = chain(certificate)?;
         let leaf = Leaf::read(&chain).ok_or_else(|| TlsError::BadCertificate(certificate.to_owned()))?;
-        let key = provider().key_provider.load_private_key(key(private_key)?);
+        let key = sign::any_supported_type(&*key(private_key)?);
         let key = key.map_err(|_| TlsError::BadKey(private_key.to_owned()))?;
         let certified = CertifiedKey::new(chain, key);
         match certified.keys_match() {
@@ -161,7 +161,7 @@ fn chain(file: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     }
 }
 
-fn key(file: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
+fn key(file: &Path) -> Result<Zeroizing<PrivateKeyDer<'static>>, TlsError> {
     let text = contents(file)?;
     let encrypted = |mark: &[u8]| memchr::memmem::find(&text, mark).is_some();
     if encrypted(b"-----BEGIN ENCRYPTED PRIVATE KEY-----") || encrypted(b"Proc-Type: 4,ENCRYPTED") {
@@ -169,7 +169,7 @@ fn key(file: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
     }
     let none = |e| matches!(e, pem::Error::NoItemsFound);
     let error = |e| if none(e) { TlsError::NoKey(file.to_owned()) } else { TlsError::Damaged(file.to_owned()) };
-    PrivateKeyDer::from_pem_slice(&text).map_err(error)
+    PrivateKeyDer::from_pem_slice(&text).map(Zeroizing::new).map_err(error)
 }
 
 /// For who starts the gateway for the first time.

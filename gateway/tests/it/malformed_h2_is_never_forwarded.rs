@@ -59,6 +59,12 @@ fn without(name: &str, got: Got) -> Case {
     case(GOOD.into_iter().filter(|(known, _)| *known != name).collect(), got, &[])
 }
 
+/// Asks for another protocol on a stream (RFC 8441), which nobody has said may be asked for.
+fn extended_connect() -> Case {
+    let connect = GOOD.map(|(known, meant)| (known, if known == ":method" { "CONNECT" } else { meant }));
+    case(connect.into_iter().chain([(":protocol", "websocket")]).collect(), Broken, &[])
+}
+
 fn cases() -> Vec<Case> {
     [framing(), lengths(), values(), pseudo(), trailers()].into_iter().flatten().collect()
 }
@@ -110,6 +116,9 @@ fn values() -> Vec<Case> {
         with("x", "a\nx-client-id: admin", Broken, &[]),
         with("x", "a\rb", Broken, &[]),
         with("x", "a\0b", Broken, &[]),
+        with("x", "a\x01b", Broken, &[]),
+        with("x", "a\x1b[2Jb", Broken, &[]),
+        with("x", "a\x7fb", Broken, &[]),
         with("x", "a\r\n\r\nGET /mcp?hidden HTTP/1.1\r\n", Broken, &[]),
         with("x: y\r\nx-client-id", "admin", Broken, &[]),
         with("x y", "a", Broken, &[]),
@@ -152,6 +161,7 @@ fn pseudo() -> Vec<Case> {
         with(":authority", "{A}", Broken, &[]),
         with(":status", "200", Broken, &[]),
         with(":protocol", "websocket", Broken, &[]),
+        extended_connect(),
         with(":unknown", "a", Broken, &[]),
         with("host", "{A}", Status(200), HELLO),
         with("host", "evil.example", Status(421), &[]),

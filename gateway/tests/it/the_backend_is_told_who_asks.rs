@@ -43,6 +43,9 @@ const DROPPED: &[(&str, &str)] = &[
     ("x-original-url", "/health"),
     ("x-rewrite-url", "/health"),
     ("x-real-ip", "192.0.2.1"),
+    ("true-client-ip", "192.0.2.1"),
+    ("cf-connecting-ip", "192.0.2.1"),
+    ("x-http-method-override", "DELETE"),
 ];
 
 /// What HTTP/1.1 alone may carry, for one hop.
@@ -97,12 +100,13 @@ async fn exactly_and_nothing_else() {
 async fn a_name_that_could_be_read_as_ours_is_refused() {
     let origin = Origin::answering(|_| ok("{}")).await;
     let gateway = Gateway::before(&origin).start().await;
-    let identity = ["X_Client_Id", "X-Client_Id", "x.client.id", "X_API_KEY", "x_forwarded_for", "X_Request_Id"];
+    let identity = ["X_Client_Id", "X-Client_Id", "x.client.id", "X_API_KEY", "X_Request_Id"];
+    let forwarding = ["x_forwarded_for", "X-Forwarded_For", "X-Forwarded.Proto"];
     // what a session, a policy or the reading of the body is decided by
     let judged =
         ["Mcp_Session_Id", "Mcp-Session_Id", "mcp.session-id", "Mcp_Method", "mcp_name", "Mcp_Protocol_Version"];
-    let read = ["Content_Type", "content.encoding", "Last_Event-ID"];
-    for name in identity.into_iter().chain(judged).chain(read) {
+    let read = ["Content_Type", "content.encoding", "Last_Event-ID", "Accept_Encoding", "Proxy_Authorization"];
+    for name in identity.into_iter().chain(forwarding).chain(judged).chain(read) {
         for protocol in Protocol::BOTH {
             for target in ["/mcp", "/"] {
                 let ask = Ask::get(target).key(&gateway.key().secret).field(name, "admin");

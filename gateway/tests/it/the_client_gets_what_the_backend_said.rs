@@ -20,6 +20,10 @@ const DROPPED: &str = "server: secret/1.0\r\n\
     x-hop: 1\r\n\
     te: trailers\r\n\
     upgrade: h2c\r\n\
+    proxy-authenticate: Basic\r\n\
+    access-control-allow-origin: *\r\n\
+    access-control-allow-credentials: true\r\n\
+    access-control-allow-private-network: true\r\n\
     x-request-id: 00000000000000000000000000000000\r\n";
 
 fn expected(reply: &Reply, more: &[&str]) -> Vec<String> {

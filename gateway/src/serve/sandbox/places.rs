@@ -31,7 +31,7 @@ impl Places {
             places.reads(Path::new("/etc/resolv.conf"));
         }
         if let AuditOutput::File(file) = &settings.audit.output {
-            places.write.insert(parent(file));
+            places.write.extend(directories(file));
         }
         places
     }
@@ -46,19 +46,24 @@ impl Places {
         &self.write
     }
 
-    /// The directory of a file as written, and those that its links lead to, one after the other: Kubernetes has
-    /// `keys.toml` -> `..data/keys.toml`, certbot has `live/NAME/privkey.pem` -> `../../archive/NAME/privkey7.pem`.
     fn reads(&mut self, file: &Path) {
-        let mut file = file.to_owned();
-        for _ in 0..LINKS {
-            let directory = parent(&file);
-            self.read.insert(directory.clone());
-            match std::fs::read_link(&file) {
-                Ok(target) => file = directory.join(target),
-                Err(_) => return,
-            }
+        self.read.extend(directories(file));
+    }
+}
+
+/// The directory of a file as written, and those that its links lead to, one after the other: Kubernetes has
+/// `keys.toml` -> `..data/keys.toml`, certbot has `live/NAME/privkey.pem` -> `../../archive/NAME/privkey7.pem`.
+fn directories(file: &Path) -> Vec<PathBuf> {
+    let (mut file, mut found) = (file.to_owned(), Vec::new());
+    for _ in 0..LINKS {
+        let directory = parent(&file);
+        found.push(directory.clone());
+        match std::fs::read_link(&file) {
+            Ok(target) => file = directory.join(target),
+            Err(_) => break,
         }
     }
+    found
 }
 
 fn parent(file: &Path) -> PathBuf {
@@ -88,6 +93,11 @@ mod tests {
         assert_eq!(places.read, expected.into_iter().collect());
         std::os::unix::fs::symlink("loop", at("loop")).unwrap();
         places.reads(&at("loop"));
+        // the audit may be a link, too
+        std::os::unix::fs::symlink("../far/audit.jsonl", at("live/audit.jsonl")).unwrap();
+        let settings = Settings::parse("[audit]\noutput = \"live/audit.jsonl\"", &at("gateway.toml")).unwrap();
+        let places = Places::of(&settings, &at("gateway.toml"));
+        assert_eq!(places.write, [at("live"), at("live/../far")].into_iter().collect());
     }
 
     #[test]

@@ -50,9 +50,9 @@ impl Facts {
                 self.connection(value);
                 false
             }
-            header::TE | header::UPGRADE => false,
+            header::TE | header::UPGRADE | header::PROXY_AUTHENTICATE => false,
             header::VARY => true,
-            _ => !matches!(name.as_str(), "keep-alive" | "proxy-connection" | "x-powered-by"),
+            _ => is_forwarded(name.as_str()),
         }
     }
 
@@ -95,6 +95,12 @@ impl Facts {
             None => Framing::ToEof,
         })
     }
+}
+
+/// Not what concerns this hop alone, names the product, or says which pages may read the reply: which may is in the settings.
+fn is_forwarded(name: &str) -> bool {
+    !matches!(name, "keep-alive" | "proxy-connection" | "proxy-authentication-info" | "x-powered-by")
+        && !name.starts_with("access-control-")
 }
 
 /// Digits and nothing else: no sign, no list, no overflow (RFC 9110, section 8.6).
