@@ -49,6 +49,14 @@ impl Http1 {
         self.reply().await
     }
 
+    /// The same, of a request that the gateway may refuse before it has taken all of it.
+    pub(crate) async fn ask_too_much(&mut self, ask: &Ask) -> Reply {
+        self.method.clone_from(&ask.method);
+        let bytes = ask.bytes(&self.authority);
+        let _ = self.offer(bytes).await;
+        self.reply().await
+    }
+
     /// The same, unless the gateway has given the connection up before it got the request.
     pub(crate) async fn ask_in_time(&mut self, ask: &Ask) -> Option<Reply> {
         self.method.clone_from(&ask.method);
